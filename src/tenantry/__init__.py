@@ -1,0 +1,1 @@
+"""Tenantry: the runtime for multi-tenant AI agents."""

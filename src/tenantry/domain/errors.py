@@ -1,0 +1,129 @@
+"""Every error a user can meet: one class, one HTTP status, one stable code."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field of the input; `field` is a dotted path such as `variables.2.name`."""
+
+    field: str
+    message: str
+
+
+class TenantryError(Exception):
+    """Something went wrong; try again, and tell the operator if it stays."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        errors: Sequence[FieldError] = (),
+        extra: Mapping[str, Any] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        """`detail` says what to do, by default the docstring; `extra` is added to the answer's body;
+        `retry_after` is in seconds."""
+        self.detail = detail or (type(self).__doc__ or "").strip()
+        self.errors = tuple(errors)
+        self.extra = dict(extra or {})
+        self.retry_after = retry_after
+        super().__init__(self.detail)
+
+
+class InvalidInput(TenantryError):
+    """The request is not valid; correct the named fields and send it again."""
+
+    status = 422
+    code = "invalid_input"
+
+
+class PayloadTooLarge(TenantryError):
+    """The request body is too large; send less at once."""
+
+    status = 413
+    code = "payload_too_large"
+
+
+class Unauthenticated(TenantryError):
+    """No valid API key; send `Authorization: Bearer tnt_…` with a key that is not revoked."""
+
+    status = 401
+    code = "unauthenticated"
+
+
+class Forbidden(TenantryError):
+    """This key may not do that; use a key with the scope or role that the route needs."""
+
+    status = 403
+    code = "forbidden"
+
+
+class NotFound(TenantryError):
+    """There is nothing with this id that this key can see."""
+
+    status = 404
+    code = "not_found"
+
+
+class Conflict(TenantryError):
+    """The thing was changed by someone else in between; read it again and repeat the change."""
+
+    status = 409
+    code = "conflict"
+
+
+class IdempotencyKeyReused(TenantryError):
+    """This idempotencyKey was used for another request; use a new one for a new message."""
+
+    status = 422
+    code = "idempotency_key_reused"
+
+
+class ModelNotAllowed(TenantryError):
+    """This model is not allowed for the client; leave `model` out or name an allowed one."""
+
+    status = 422
+    code = "model_not_allowed"
+
+
+class TurnFailed(TenantryError):
+    """The turn could not be finished; the message is kept, send it again with the same idempotencyKey."""
+
+    status = 500
+    code = "turn_failed"
+    retryable = True
+
+
+class ConversationBusy(TenantryError):
+    """Other messages of this conversation are still being answered; send this one again later."""
+
+    status = 503
+    code = "conversation_busy"
+    retryable = True
+
+
+class DatabaseUnavailable(TenantryError):
+    """The database cannot be reached; send the request again in a moment."""
+
+    status = 503
+    code = "database_unavailable"
+    retryable = True
+
+
+class ConfigurationError(TenantryError):
+    """The settings of this installation are not usable; `tenantry doctor` says what to mend."""
+
+    code = "configuration_error"
+
+
+class HomeInUse(ConfigurationError):
+    """Another process runs Tenantry on this TENANTRY_HOME; stop it first or choose another folder."""
+
+    code = "home_in_use"
