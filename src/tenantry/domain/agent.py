@@ -1,0 +1,149 @@
+"""An agent as data: what it is told, what it collects, what it may do and when."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal
+from uuid import UUID
+
+from annotated_types import Ge, Le, MaxLen, MinLen
+
+type_config: dict[str, Any] = {"extra": "forbid"}
+
+Line = Annotated[str, MaxLen(200)]
+Text = Annotated[str, MaxLen(20_000)]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class VariableType(StrEnum):
+    """How a variable's value is read, checked and written. The JSON form of a value is in brackets."""
+
+    TEXT = "text"  # string
+    NAME = "name"  # string, a person's name
+    ADDRESS = "address"  # string, a postal address on one line
+    EMAIL = "email"  # string, normalised
+    PHONE = "phone"  # string, E.164
+    NUMBER = "number"  # number
+    MONEY = "money"  # {"amount": number, "currency": ISO 4217 code or null}
+    DATE = "date"  # "2026-11-24"
+    TIME = "time"  # "15:00"
+    DATETIME = "datetime"  # "2026-11-24T15:00", wall time in the agent's zone
+    CHOICE = "choice"  # one of the variable's choices
+    YES_NO = "yes_no"  # true or false
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One thing that the agent collects from the contact."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = type_config
+
+    name: Annotated[str, MinLen(1), MaxLen(64)]
+    type: VariableType
+    question: Line = ""
+    required: bool = True
+    description: Line = ""
+    choices: Annotated[tuple[Line, ...], MaxLen(50)] = ()
+
+    @property
+    def label(self) -> str:
+        """The name as one would say it: `property_address` is "property address"."""
+        return self.name.replace("_", " ")
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One thing that the agent may do; `name` is that of a tool, `variables` are handed to it."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = type_config
+
+    name: Annotated[str, MinLen(1), MaxLen(64)]
+    description: Annotated[str, MaxLen(1000)] = ""
+    variables: Annotated[tuple[str, ...], MaxLen(100)] = ()
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningHours:
+    """On these days open from `opens` to `closes`, wall time as "HH:MM"; "24:00" closes at midnight."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = type_config
+
+    days: Annotated[tuple[Weekday, ...], MinLen(1), MaxLen(7)]
+    opens: str
+    closes: str
+
+
+@dataclass(frozen=True, slots=True)
+class AppointmentRules:
+    """How appointments are made."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = type_config
+
+    length_minutes: Annotated[int, Ge(5), Le(24 * 60)] = 30
+    buffer_minutes: Annotated[int, Ge(0), Le(24 * 60)] = 0
+    notice_minutes: Annotated[int, Ge(0), Le(60 * 24 * 365)] = 0
+    horizon_days: Annotated[int, Ge(1), Le(730)] = 90
+
+
+OFFICE_HOURS = (OpeningHours(days=("mon", "tue", "wed", "thu", "fri"), opens="09:00", closes="17:00"),)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentDefinition:
+    """All that makes an agent behave as it does. `region` (ISO 3166) is where phone numbers and money
+    without a prefix belong; `time_zone` is an IANA name."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = type_config
+
+    name: Annotated[str, MinLen(1), MaxLen(200)]
+    personality: Text = ""
+    tonality: Text = ""
+    response_style: Text = ""
+    dos: Annotated[tuple[Annotated[str, MaxLen(1000)], ...], MaxLen(100)] = ()
+    donts: Annotated[tuple[Annotated[str, MaxLen(1000)], ...], MaxLen(100)] = ()
+    instructions: Text = ""
+    greeting: Annotated[str, MaxLen(2000)] = ""
+    language: Annotated[str, MinLen(2), MaxLen(16)] = "en"
+    region: Annotated[str, MinLen(2), MaxLen(2)] = "US"
+    time_zone: Annotated[str, MinLen(1), MaxLen(64)] = "UTC"
+    business_hours: Annotated[tuple[OpeningHours, ...], MaxLen(50)] = OFFICE_HOURS
+    appointments: AppointmentRules = field(default_factory=AppointmentRules)
+    variables: Annotated[tuple[Variable, ...], MaxLen(100)] = ()
+    functions: Annotated[tuple[Function, ...], MaxLen(100)] = ()
+    model: Annotated[str, MaxLen(200)] | None = None
+
+    def variable(self, name: str) -> Variable | None:
+        """The variable of that name, or None."""
+        return next((v for v in self.variables if v.name == name), None)
+
+    def enabled_functions(self) -> tuple[Function, ...]:
+        """The functions the agent may use now."""
+        return tuple(f for f in self.functions if f.enabled)
+
+
+class AgentStatus(StrEnum):
+    """A draft answers only those who may edit it; a published agent answers everyone it is meant for."""
+
+    DRAFT = "draft"
+    PUBLISHED = "published"
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent of one tenant, owned by one member or, with no `owner_member_id`, by the tenant."""
+
+    tenant_id: UUID
+    id: UUID
+    owner_member_id: UUID | None
+    status: AgentStatus
+    revision: int
+    definition: AgentDefinition
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def user_id(self) -> str:
+        """What the model is shown as `user_id`: the owner, a member's id or else the tenant's."""
+        return str(self.owner_member_id or self.tenant_id)

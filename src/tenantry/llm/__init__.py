@@ -1,0 +1,1 @@
+"""Models: what an agent thinks with."""

@@ -1,0 +1,83 @@
+"""The interface of every model: a request in, a stream of events out."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from tenantry.domain.agent import AgentDefinition
+from tenantry.domain.tools import ToolCallRequest, ToolResult, ToolSpec
+from tenantry.domain.values import Known, VariableValue
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """One message of the conversation as a model sees it. An `assistant` message may carry the tool calls that it
+    made; a `tool` message answers the one with `tool_call_id`."""
+
+    role: Literal["user", "assistant", "tool"]
+    content: str
+    tool_calls: tuple[ToolCallRequest, ...] = ()
+    tool_call_id: str | None = None
+    tool_result: ToolResult | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """All a model may know for one step of a turn. `messages` ends with the contact's message, or with the results of
+    the tools that the model asked for. `state` is what the same model left with `StateSaved`. `now` is aware, in the
+    agent's time zone. `user_id` is the owner that tools act for."""
+
+    agent: AgentDefinition
+    system_prompt: str
+    messages: tuple[ChatMessage, ...]
+    tools: tuple[ToolSpec, ...]
+    known: Known
+    now: datetime
+    user_id: str
+    state: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """The next piece of what is said to the contact."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class VariableNoted:
+    """A variable was given, corrected or confirmed; `value` None means it was taken back."""
+
+    name: str
+    value: VariableValue | None
+
+
+@dataclass(frozen=True, slots=True)
+class QuickReplies:
+    """Short answers the contact may choose from, replacing any before."""
+
+    choices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StateSaved:
+    """What the model wants to find in `ModelRequest.state` at its next step; JSON values only."""
+
+    state: Mapping[str, Any]
+
+
+ModelEvent = TextDelta | VariableNoted | QuickReplies | StateSaved | ToolCallRequest
+
+
+class Model(Protocol):
+    """A language model, or what stands in for one."""
+
+    @property
+    def name(self) -> str:
+        """How settings, the API and the records name the model."""
+        ...
+
+    def respond(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        """One step: events until the model is done or waits for the tools that it asked for."""
+        ...

@@ -1,0 +1,1 @@
+"""The form policy: a model provider that needs no model."""
