@@ -123,13 +123,6 @@ class AgentDefinition:
         return tuple(f for f in self.functions if f.enabled)
 
 
-class AgentStatus(StrEnum):
-    """A draft answers only those who may edit it; a published agent answers everyone it is meant for."""
-
-    DRAFT = "draft"
-    PUBLISHED = "published"
-
-
 @dataclass(frozen=True, slots=True)
 class Agent:
     """An agent of one tenant, owned by one member or, with no `owner_member_id`, by the tenant."""
@@ -137,7 +130,6 @@ class Agent:
     tenant_id: UUID
     id: UUID
     owner_member_id: UUID | None
-    status: AgentStatus
     revision: int
     definition: AgentDefinition
     created_at: datetime

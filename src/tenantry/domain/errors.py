@@ -93,14 +93,6 @@ class ModelNotAllowed(TenantryError):
     code = "model_not_allowed"
 
 
-class TurnFailed(TenantryError):
-    """The turn could not be finished; the message is kept, send it again with the same idempotencyKey."""
-
-    status = 500
-    code = "turn_failed"
-    retryable = True
-
-
 class ConversationBusy(TenantryError):
     """Other messages of this conversation are still being answered; send this one again later."""
 

@@ -37,6 +37,13 @@ class TenantTx:
         """The first row of the query, or None."""
         return await self.conn.fetchrow(query, *args)
 
+    async def one(self, query: str, *args: Any) -> Row:
+        """The one row of a query that always has one."""
+        row = await self.conn.fetchrow(query, *args)
+        if row is None:
+            raise LookupError("a query that always has a row had none")
+        return row
+
     async def value(self, query: str, *args: Any) -> Any:
         """The first column of the first row, or None."""
         return await self.conn.fetchval(query, *args)

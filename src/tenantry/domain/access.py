@@ -1,0 +1,72 @@
+"""Who asks, and what they may reach."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from tenantry.domain.errors import Forbidden
+from tenantry.domain.tenant import Role, Tenant
+
+
+class Scope(StrEnum):
+    """What an API key may be used for."""
+
+    REPLY = "reply"
+    AGENTS_READ = "agents:read"
+    AGENTS_WRITE = "agents:write"
+    CONVERSATIONS_READ = "conversations:read"
+    CALENDAR_READ = "calendar:read"
+
+
+READING = frozenset({Scope.AGENTS_READ, Scope.CONVERSATIONS_READ, Scope.CALENDAR_READ})
+ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
+    Role.OWNER: frozenset(Scope),
+    Role.ADMIN: frozenset(Scope),
+    Role.EDITOR: frozenset(Scope),
+    Role.VIEWER: READING,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The holder of an API key: a member of a tenant or, with no `member_id`, the tenant itself. `scopes` are those of
+    the key that the member's role allows."""
+
+    tenant: Tenant
+    key_id: UUID
+    member_id: UUID | None
+    role: Role | None
+    scopes: frozenset[Scope]
+
+    @property
+    def tenant_id(self) -> UUID:
+        """The tenant whose rows they may reach at all."""
+        return self.tenant.id
+
+    @property
+    def actor(self) -> str:
+        """How the audit log names the principal."""
+        return f"member:{self.member_id}" if self.member_id else f"key:{self.key_id}"
+
+    @property
+    def whole_tenant(self) -> bool:
+        """Whether everything of the tenant is theirs to see and change: the tenant's own keys, owners and admins."""
+        return self.member_id is None or self.role in (Role.OWNER, Role.ADMIN)
+
+    @property
+    def sees_only(self) -> UUID | None:
+        """None for the whole tenant, else the member whose things, besides the tenant's own, are all they see."""
+        return None if self.whole_tenant else self.member_id
+
+    def may_see(self, owner_member_id: UUID | None) -> bool:
+        """Whether a thing of this owner (None: the tenant's) may be read and talked to."""
+        return self.whole_tenant or owner_member_id is None or owner_member_id == self.member_id
+
+    def may_change(self, owner_member_id: UUID | None) -> bool:
+        """Whether a thing of this owner (None: the tenant's) may be changed."""
+        return self.whole_tenant or (owner_member_id is not None and owner_member_id == self.member_id)
+
+    def require(self, scope: Scope) -> None:
+        """Raises Forbidden unless the key has the scope."""
+        if scope not in self.scopes:
+            raise Forbidden(f"This key lacks the scope `{scope}`; use one that has it.", extra={"scope": str(scope)})

@@ -1,0 +1,82 @@
+"""What a definition must hold to beyond its types; every fault is told at once, by field."""
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from zoneinfo import available_timezones
+
+from tenantry.domain.agent import AgentDefinition, Function, OpeningHours, Variable, VariableType
+from tenantry.domain.errors import FieldError, InvalidInput
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z")
+_RESERVED = frozenset({"user_id", "start", "end", "booking_id"})
+_ZONES = frozenset(available_timezones())
+
+
+def validate_definition(definition: AgentDefinition) -> None:
+    """Raises InvalidInput that names every field at fault."""
+    errors = list(_faults(definition))
+    if errors:
+        fields = ", ".join(error.field for error in errors[:5])
+        raise InvalidInput(f"The agent's definition is not valid; correct {fields}.", errors=errors)
+
+
+def _faults(definition: AgentDefinition) -> Iterator[FieldError]:
+    if not definition.name.strip():
+        yield FieldError("name", "is empty; give the agent a name")
+    if definition.time_zone not in _ZONES:
+        yield FieldError("time_zone", f"{definition.time_zone!r} is no IANA time zone, such as Europe/London")
+    if not re.fullmatch(r"[A-Z]{2}", definition.region):
+        yield FieldError("region", f"{definition.region!r} is no two-letter country code, such as US")
+    yield from _variable_faults(definition.variables)
+    yield from _function_faults(definition.functions, {variable.name for variable in definition.variables})
+    for index, hours in enumerate(definition.business_hours):
+        yield from _hours_faults(f"business_hours.{index}", hours)
+
+
+def _variable_faults(variables: Sequence[Variable]) -> Iterator[FieldError]:
+    seen: set[str] = set()
+    for index, variable in enumerate(variables):
+        at = f"variables.{index}"
+        if not _NAME.match(variable.name):
+            yield FieldError(f"{at}.name", f"{variable.name!r} is not of lower-case letters, digits and underscores")
+        elif variable.name in _RESERVED:
+            yield FieldError(
+                f"{at}.name", f"{variable.name!r} is an argument of the built-in functions; choose another"
+            )
+        elif variable.name in seen:
+            yield FieldError(f"{at}.name", f"{variable.name!r} is there twice; names are unique in an agent")
+        seen.add(variable.name)
+        if variable.type is VariableType.CHOICE and len(set(variable.choices)) < 2:
+            yield FieldError(f"{at}.choices", "a choice needs at least two different choices")
+        if variable.type is not VariableType.CHOICE and variable.choices:
+            yield FieldError(f"{at}.choices", f"only a choice has choices; this variable is of type {variable.type}")
+        if any(not choice.strip() for choice in variable.choices):
+            yield FieldError(f"{at}.choices", "holds an empty choice")
+
+
+def _function_faults(functions: Sequence[Function], known: Collection[str]) -> Iterator[FieldError]:
+    seen: set[str] = set()
+    for index, function in enumerate(functions):
+        at = f"functions.{index}"
+        if not _NAME.match(function.name):
+            yield FieldError(f"{at}.name", f"{function.name!r} is not of lower-case letters, digits and underscores")
+        elif function.name in seen:
+            yield FieldError(f"{at}.name", f"{function.name!r} is there twice; names are unique in an agent")
+        seen.add(function.name)
+        for position, name in enumerate(function.variables):
+            if name not in known:
+                yield FieldError(f"{at}.variables.{position}", f"{name!r} is no variable of this agent")
+            elif name in function.variables[:position]:
+                yield FieldError(f"{at}.variables.{position}", f"{name!r} is there twice")
+
+
+def _hours_faults(at: str, hours: OpeningHours) -> Iterator[FieldError]:
+    if not _CLOCK.match(hours.opens):
+        yield FieldError(f"{at}.opens", f"{hours.opens!r} is no time of day, such as 09:00")
+    if not _CLOCK.match(hours.closes) and hours.closes != "24:00":
+        yield FieldError(f"{at}.closes", f"{hours.closes!r} is no time of day, such as 17:30, or 24:00")
+    if hours.opens == hours.closes:
+        yield FieldError(f"{at}.closes", "is the same as opens; an open day all round is 00:00 to 24:00")
+    if len(set(hours.days)) != len(hours.days):
+        yield FieldError(f"{at}.days", "names a day twice")

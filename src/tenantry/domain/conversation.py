@@ -1,0 +1,110 @@
+"""Conversations and what they are made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from tenantry.domain.values import VariableValue
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A contact's talk with one agent over one channel. `external_id` is the caller's own id of it. The owner is that
+    of the agent when the conversation began, and is whom every tool acts for."""
+
+    tenant_id: UUID
+    id: UUID
+    agent_id: UUID
+    owner_member_id: UUID | None
+    contact_id: UUID
+    channel: str
+    external_id: str | None
+    topic: str | None
+    known: Mapping[str, VariableValue]
+    policy_state: Mapping[str, Any]
+    last_turn: int
+    last_event: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class EventType(StrEnum):
+    """What may happen in a conversation."""
+
+    MESSAGE_RECEIVED = "message.received"
+    VARIABLE_NOTED = "variable.noted"
+    TOOL_CALLED = "tool.called"
+    TOOL_FINISHED = "tool.finished"
+    REPLY = "reply"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One entry of a conversation's ordered record; `seq` starts at 1 and has no gaps."""
+
+    seq: int
+    turn_id: UUID
+    type: str
+    data: Mapping[str, Any]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What one side said in a turn."""
+
+    number: int
+    turn_id: UUID
+    role: str
+    content: str
+    created_at: datetime
+
+
+class TurnStatus(StrEnum):
+    """Queued behind another turn of its conversation, being thought about, or answered."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallRecord:
+    """A tool call of a turn as it is shown: what was asked, what came of it."""
+
+    name: str
+    arguments: Mapping[str, Any]
+    output: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TurnResult:
+    """What came of a turn. `variables` are all values known by now, `missing` the names of the required variables that
+    are not known or not confirmed. `degraded` names each step down that the answer took, in order."""
+
+    reply: str
+    quick_replies: tuple[str, ...] = ()
+    variables: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    missing: tuple[str, ...] = ()
+    tool_calls: tuple[ToolCallRecord, ...] = ()
+    degraded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One inbound message and what came of it: the unit of durability. An unfinished turn is driven by whoever holds
+    its lease; `attempts` counts how often it was begun."""
+
+    tenant_id: UUID
+    id: UUID
+    conversation_id: UUID
+    number: int
+    status: TurnStatus
+    request_hash: bytes
+    model: str
+    attempts: int
+    received_at: datetime
+    result: TurnResult | None

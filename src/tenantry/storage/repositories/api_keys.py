@@ -1,0 +1,59 @@
+"""API keys, of which only the hash is kept."""
+
+from uuid import UUID
+
+from tenantry.domain.access import ROLE_SCOPES, Principal, Scope
+from tenantry.domain.ids import new_id
+from tenantry.domain.tenant import Role
+from tenantry.storage.repositories.tenants import tenant_from
+from tenantry.storage.tenancy import TenantTx
+
+_PRINCIPAL = """
+    SELECT k.id AS key_id, k.member_id, k.scopes, m.role,
+           t.id AS tenant_id, t.slug, t.name AS tenant_name, t.time_zone, t.allowed_models, t.active_agent_id
+    FROM api_keys k
+    JOIN tenants t ON t.id = k.tenant_id
+    LEFT JOIN members m ON m.tenant_id = k.tenant_id AND m.id = k.member_id AND m.removed_at IS NULL
+    WHERE k.tenant_id = $1 AND k.key_hash = $2 AND k.revoked_at IS NULL AND (k.member_id IS NULL OR m.id IS NOT NULL)
+"""
+
+
+async def principal_of(tx: TenantTx, key_hash: bytes) -> Principal | None:
+    """Whoever holds the key with this hash: None when it is not there, is revoked, or its member was removed."""
+    row = await tx.row(_PRINCIPAL, tx.tenant_id, key_hash)
+    if row is None:
+        return None
+    role = Role(row["role"]) if row["role"] else None
+    allowed = ROLE_SCOPES[role] if role else frozenset(Scope)
+    return Principal(
+        tenant=tenant_from(row),
+        key_id=row["key_id"],
+        member_id=row["member_id"],
+        role=role,
+        scopes=allowed.intersection(row["scopes"]),
+    )
+
+
+async def create(tx: TenantTx, *, key_hash: bytes, name: str, member_id: UUID | None, scopes: frozenset[Scope]) -> UUID:
+    """Keep a new key of the tenant, or of one of its members."""
+    key_id = new_id()
+    await tx.execute(
+        "INSERT INTO api_keys (tenant_id, id, member_id, name, key_hash, scopes) VALUES ($1, $2, $3, $4, $5, $6)",
+        tx.tenant_id,
+        key_id,
+        member_id,
+        name,
+        key_hash,
+        sorted(scopes),
+    )
+    return key_id
+
+
+async def revoke(tx: TenantTx, key_id: UUID) -> bool:
+    """End a key at once; False when there is no such key in use."""
+    touched = await tx.execute(
+        "UPDATE api_keys SET revoked_at = now() WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL",
+        tx.tenant_id,
+        key_id,
+    )
+    return touched == 1

@@ -1,0 +1,161 @@
+"""Conversations, and the record of what happened in them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from tenantry.domain.agent import Agent
+from tenantry.domain.conversation import Conversation, Event, Message
+from tenantry.domain.ids import new_id
+from tenantry.domain.values import VariableValue
+from tenantry.storage.repositories import agents
+from tenantry.storage.tenancy import Row, TenantTx
+
+_known = msgspec.json.Decoder(dict[str, VariableValue])
+_object = msgspec.json.Decoder(dict[str, Any])
+
+_COLUMNS = (
+    "c.id AS conversation_id, c.agent_id, c.owner_member_id AS conversation_owner, c.contact_id, c.channel, "
+    "c.external_id, c.topic, c.known, c.policy_state, c.last_turn, c.last_event, c.created_at AS began_at, "
+    "c.updated_at AS last_at"
+)
+_VISIBLE = "c.tenant_id = $1 AND ($2::uuid IS NULL OR c.owner_member_id IS NULL OR c.owner_member_id = $2)"
+
+
+def _conversation_from(row: Row, tenant_id: UUID) -> Conversation:
+    return Conversation(
+        tenant_id=tenant_id,
+        id=row["conversation_id"],
+        agent_id=row["agent_id"],
+        owner_member_id=row["conversation_owner"],
+        contact_id=row["contact_id"],
+        channel=row["channel"],
+        external_id=row["external_id"],
+        topic=row["topic"],
+        known=_known.decode(row["known"]),
+        policy_state=_object.decode(row["policy_state"]),
+        last_turn=row["last_turn"],
+        last_event=row["last_event"],
+        created_at=row["began_at"],
+        updated_at=row["last_at"],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationKey:
+    """How a caller names a conversation: by the text they gave it or, when that is a UUID, perhaps by our own id."""
+
+    external_id: str
+    id: UUID | None
+
+
+async def find(
+    tx: TenantTx, key: ConversationKey, *, contact_id: UUID | None, agent_id: UUID | None, sees_only: UUID | None
+) -> tuple[Conversation, Agent] | None:
+    """The conversation with its agent, locked until the transaction ends. It must be this contact's; with no contact it
+    must be of one that nothing identifies, and is found by our own id alone."""
+    if contact_id is None and key.id is None:
+        return None
+    row = await tx.row(
+        f"SELECT {_COLUMNS}, {agents.COLUMNS} FROM conversations c "
+        "JOIN agents a ON a.tenant_id = c.tenant_id AND a.id = c.agent_id AND a.deleted_at IS NULL "
+        f"WHERE {_VISIBLE} AND ($6::uuid IS NULL OR c.agent_id = $6) "
+        "AND (CASE WHEN $3::uuid IS NOT NULL THEN c.contact_id = $3 AND (c.external_id = $4 OR c.id = $5) "
+        "ELSE c.id = $5 AND NOT EXISTS (SELECT FROM contact_identities i WHERE i.tenant_id = c.tenant_id "
+        "AND i.contact_id = c.contact_id AND i.kind <> 'conversation') END) "
+        "ORDER BY c.updated_at DESC LIMIT 1 FOR UPDATE OF c",
+        tx.tenant_id,
+        sees_only,
+        contact_id,
+        key.external_id,
+        key.id,
+        agent_id,
+    )
+    return (_conversation_from(row, tx.tenant_id), agents.agent_from(row)) if row else None
+
+
+async def create(
+    tx: TenantTx, agent: Agent, *, contact_id: UUID, channel: str, external_id: str | None, topic: str | None
+) -> Conversation:
+    """A new conversation, or the one that a request at the same time made under the same external id; locked."""
+    conversation_id = new_id()
+    await tx.execute(
+        "INSERT INTO conversations (tenant_id, id, agent_id, owner_member_id, contact_id, channel, external_id, topic) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (tenant_id, contact_id, agent_id, external_id) DO NOTHING",
+        tx.tenant_id,
+        conversation_id,
+        agent.id,
+        agent.owner_member_id,
+        contact_id,
+        channel,
+        external_id,
+        topic,
+    )
+    row = await tx.one(
+        f"SELECT {_COLUMNS} FROM conversations c WHERE c.tenant_id = $1 "
+        "AND (c.id = $2 OR (c.contact_id = $3 AND c.agent_id = $4 AND c.external_id = $5)) FOR UPDATE",
+        tx.tenant_id,
+        conversation_id,
+        contact_id,
+        agent.id,
+        external_id,
+    )
+    return _conversation_from(row, tx.tenant_id)
+
+
+async def get(tx: TenantTx, conversation_id: UUID, *, sees_only: UUID | None) -> Conversation | None:
+    """The conversation, when it may be seen."""
+    row = await tx.row(
+        f"SELECT {_COLUMNS} FROM conversations c WHERE {_VISIBLE} AND c.id = $3",
+        tx.tenant_id,
+        sees_only,
+        conversation_id,
+    )
+    return _conversation_from(row, tx.tenant_id) if row else None
+
+
+async def list_page(
+    tx: TenantTx, *, sees_only: UUID | None, agent_id: UUID | None, before: UUID | None, limit: int
+) -> list[Conversation]:
+    """Up to `limit` conversations that may be seen, newest first, begun before the one with id `before`."""
+    rows = await tx.rows(
+        f"SELECT {_COLUMNS} FROM conversations c WHERE {_VISIBLE} AND ($3::uuid IS NULL OR c.agent_id = $3) "
+        "AND ($4::uuid IS NULL OR c.id < $4) ORDER BY c.id DESC LIMIT $5",
+        tx.tenant_id,
+        sees_only,
+        agent_id,
+        before,
+        limit,
+    )
+    return [_conversation_from(row, tx.tenant_id) for row in rows]
+
+
+async def messages_before(tx: TenantTx, conversation_id: UUID, number: int, limit: int) -> list[Message]:
+    """The last `limit` messages before the one with this number, in order."""
+    rows = await tx.rows(
+        "SELECT number, turn_id, role, content, created_at FROM messages "
+        "WHERE tenant_id = $1 AND conversation_id = $2 AND number < $3 ORDER BY number DESC LIMIT $4",
+        tx.tenant_id,
+        conversation_id,
+        number,
+        limit,
+    )
+    return [Message(*row.values()) for row in reversed(rows)]
+
+
+async def events_after(tx: TenantTx, conversation_id: UUID, seq: int, limit: int) -> Sequence[Event]:
+    """Up to `limit` events that follow the one with this sequence number, in order."""
+    rows = await tx.rows(
+        "SELECT seq, turn_id, type, data, created_at FROM events "
+        "WHERE tenant_id = $1 AND conversation_id = $2 AND seq > $3 ORDER BY seq LIMIT $4",
+        tx.tenant_id,
+        conversation_id,
+        seq,
+        limit,
+    )
+    return [
+        Event(row["seq"], row["turn_id"], row["type"], _object.decode(row["data"]), row["created_at"]) for row in rows
+    ]

@@ -1,0 +1,126 @@
+"""Tenants, users and members. All that writes them runs in an operator's transaction."""
+
+from uuid import UUID
+
+import asyncpg
+
+from tenantry.domain.errors import Conflict
+from tenantry.domain.ids import new_id
+from tenantry.domain.tenant import Member, Role, Tenant
+from tenantry.storage.tenancy import Row, TenantTx
+
+
+def tenant_from(row: Row) -> Tenant:
+    """The tenant of a row that has all columns of tenants, its id as tenant_id."""
+    return Tenant(
+        id=row["tenant_id"],
+        slug=row["slug"],
+        name=row["tenant_name"],
+        time_zone=row["time_zone"],
+        allowed_models=tuple(row["allowed_models"]),
+        active_agent_id=row["active_agent_id"],
+    )
+
+
+def _member_from(row: Row) -> Member:
+    return Member(
+        tenant_id=row["tenant_id"],
+        id=row["id"],
+        user_id=row["user_id"],
+        email=row["email"],
+        role=Role(row["role"]),
+        display_name=row["display_name"],
+        created_at=row["created_at"],
+    )
+
+
+async def create(tx: TenantTx, slug: str, name: str, time_zone: str) -> UUID:
+    """A new tenant, by the operator. Raises Conflict when the slug is taken."""
+    tenant_id = new_id()
+    try:
+        await tx.execute(
+            "INSERT INTO tenants (id, slug, name, time_zone) VALUES ($1, $2, $3, $4)", tenant_id, slug, name, time_zone
+        )
+    except asyncpg.UniqueViolationError as error:
+        raise Conflict(f"There is a tenant {slug!r} already; choose another name.") from error
+    return tenant_id
+
+
+async def find(tx: TenantTx, slug: str) -> Tenant | None:
+    """The tenant of that slug, for the operator."""
+    row = await tx.row(
+        "SELECT id AS tenant_id, slug, name AS tenant_name, time_zone, allowed_models, active_agent_id "
+        "FROM tenants WHERE slug = $1",
+        slug,
+    )
+    return tenant_from(row) if row else None
+
+
+async def count(tx: TenantTx) -> int:
+    """How many tenants there are, for the operator."""
+    return int(await tx.value("SELECT count(*) FROM tenants"))
+
+
+async def delete(tx: TenantTx, tenant_id: UUID) -> None:
+    """Remove a tenant and every row of it, by the operator."""
+    await tx.execute("DELETE FROM tenants WHERE id = $1", tenant_id)
+
+
+async def delete_user(tx: TenantTx, email: str) -> None:
+    """Remove a person who belongs to no tenant any more, by the operator. Raises Conflict when they still do."""
+    try:
+        await tx.execute("DELETE FROM users WHERE email = $1", email)
+    except asyncpg.ForeignKeyViolationError as error:
+        raise Conflict("This person is still a member of a tenant.") from error
+
+
+async def set_active_agent(tx: TenantTx, agent_id: UUID) -> None:
+    """Make this agent the one that answers when a request names none."""
+    await tx.execute("UPDATE tenants SET active_agent_id = $2 WHERE id = $1", tx.tenant_id, agent_id)
+
+
+async def lock_active_agent(tx: TenantTx) -> UUID | None:
+    """The active agent, with nobody else changing which it is until the transaction ends."""
+    return await tx.value("SELECT active_agent_id FROM tenants WHERE id = $1 FOR UPDATE", tx.tenant_id)
+
+
+async def add_member(tx: TenantTx, email: str, role: Role, display_name: str) -> UUID:
+    """A new member of the transaction's tenant, by the operator; the user is made when new.
+
+    Raises Conflict when that person is a member already.
+    """
+    user_id = await tx.value(
+        "INSERT INTO users (id, email) VALUES ($1, $2) ON CONFLICT (email) DO UPDATE SET email = excluded.email "
+        "RETURNING id",
+        new_id(),
+        email,
+    )
+    member_id = new_id()
+    try:
+        await tx.execute(
+            "INSERT INTO members (tenant_id, id, user_id, role, display_name) VALUES ($1, $2, $3, $4, $5)",
+            tx.tenant_id,
+            member_id,
+            user_id,
+            role,
+            display_name,
+        )
+    except asyncpg.UniqueViolationError as error:
+        raise Conflict(f"{email} is a member of this tenant already.") from error
+    return member_id
+
+
+async def list_members(tx: TenantTx) -> list[Member]:
+    """The tenant's members, in the order they joined."""
+    rows = await tx.rows(
+        "SELECT m.tenant_id, m.id, m.user_id, u.email, m.role, m.display_name, m.created_at "
+        "FROM members m JOIN users u ON u.id = m.user_id "
+        "WHERE m.tenant_id = $1 AND m.removed_at IS NULL ORDER BY m.id",
+        tx.tenant_id,
+    )
+    return [_member_from(row) for row in rows]
+
+
+async def member_by_email(tx: TenantTx, email: str) -> Member | None:
+    """The tenant's member with this address."""
+    return next((member for member in await list_members(tx) if member.email == email.lower()), None)

@@ -1,0 +1,233 @@
+"""Turns: accepted once, driven by one process at a time, stored whole."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from tenantry.domain.agent import Agent
+from tenantry.domain.conversation import Conversation, EventType, Turn, TurnResult, TurnStatus
+from tenantry.domain.errors import NotFound
+from tenantry.domain.ids import new_id
+from tenantry.domain.values import Known
+from tenantry.storage.repositories import agents, conversations
+from tenantry.storage.tenancy import Row, TenantTx
+
+LEASE_S = 20.0
+_result = msgspec.json.Decoder(TurnResult)
+_COLUMNS = "t.id, t.conversation_id, t.number, t.status, t.request_hash, t.model, t.attempts, t.received_at, t.result"
+_LEASE = f"interval '{LEASE_S} seconds'"
+
+
+class AlreadyAccepted(Exception):
+    """Another request at the same time brought the same idempotency key."""
+
+
+def _turn_from(row: Row, tenant_id: UUID) -> Turn:
+    return Turn(
+        tenant_id=tenant_id,
+        id=row["id"],
+        conversation_id=row["conversation_id"],
+        number=row["number"],
+        status=TurnStatus(row["status"]),
+        request_hash=row["request_hash"],
+        model=row["model"],
+        attempts=row["attempts"],
+        received_at=row["received_at"],
+        result=_result.decode(row["result"]) if row["result"] else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class NewTurn:
+    """A message on its way in. `lease_id` names the process that will answer it."""
+
+    message: str
+    model: str
+    request_hash: bytes
+    idempotency_scope: UUID
+    idempotency_key: str | None
+    lease_id: UUID
+
+
+_ACCEPT = f"""
+    WITH bumped AS (
+        UPDATE conversations SET last_turn = last_turn + 1, last_event = last_event + 1, updated_at = now()
+        WHERE tenant_id = $1 AND id = $2 RETURNING last_turn, last_event
+    ), turn AS (
+        INSERT INTO turns AS t (tenant_id, id, conversation_id, number, status, idempotency_scope, idempotency_key,
+                           request_hash, model, lease_id, lease_expires_at, attempts)
+        SELECT $1, $3, $2, last_turn,
+               CASE WHEN unfinished THEN 'queued' ELSE 'running' END, $4, $5, $6, $7, $8, now() + {_LEASE},
+               CASE WHEN unfinished THEN 0 ELSE 1 END
+        FROM bumped, (SELECT EXISTS (
+            SELECT FROM turns WHERE tenant_id = $1 AND conversation_id = $2 AND status IN ('queued', 'running')
+        ) AS unfinished) AS queue
+        RETURNING {_COLUMNS}
+    ), message AS (
+        INSERT INTO messages (tenant_id, conversation_id, number, turn_id, role, content)
+        SELECT $1, $2, 2 * last_turn - 1, $3, 'contact', $9 FROM bumped
+    ), event AS (
+        INSERT INTO events (tenant_id, conversation_id, seq, turn_id, type, data)
+        SELECT $1, $2, last_event, $3, '{EventType.MESSAGE_RECEIVED}', jsonb_build_object('text', $9::text) FROM bumped
+    )
+    SELECT * FROM turn
+"""
+
+
+async def accept(tx: TenantTx, conversation: Conversation, new: NewTurn) -> Turn:
+    """Keep the message, for good, and begin its turn: at once, or queued behind those that are unfinished. The
+    conversation must be locked. Raises AlreadyAccepted when the idempotency key was used by now."""
+    try:
+        row = await tx.one(
+            _ACCEPT,
+            tx.tenant_id,
+            conversation.id,
+            new_id(),
+            new.idempotency_scope,
+            new.idempotency_key,
+            new.request_hash,
+            new.model,
+            new.lease_id,
+            new.message,
+        )
+    except asyncpg.UniqueViolationError as error:
+        raise AlreadyAccepted from error
+    return _turn_from(row, tx.tenant_id)
+
+
+async def by_idempotency_key(tx: TenantTx, scope: UUID, key: str) -> Turn | None:
+    """The turn that was accepted under this key."""
+    row = await tx.row(
+        f"SELECT {_COLUMNS} FROM turns t WHERE tenant_id = $1 AND idempotency_scope = $2 AND idempotency_key = $3",
+        tx.tenant_id,
+        scope,
+        key,
+    )
+    return _turn_from(row, tx.tenant_id) if row else None
+
+
+async def get(tx: TenantTx, turn_id: UUID) -> Turn | None:
+    """The turn."""
+    row = await tx.row(f"SELECT {_COLUMNS} FROM turns t WHERE tenant_id = $1 AND id = $2", tx.tenant_id, turn_id)
+    return _turn_from(row, tx.tenant_id) if row else None
+
+
+async def start(tx: TenantTx, turn_id: UUID, lease_id: UUID, *, sole: bool) -> Turn | None:
+    """Begin an unfinished turn that is ours, or that its process left, once no earlier one of its conversation is
+    unfinished; None while that is not so. With `sole`, no other process can be alive."""
+    row = await tx.row(
+        f"UPDATE turns t SET status = 'running', lease_id = $3, lease_expires_at = now() + {_LEASE}, "
+        "attempts = attempts + 1 "
+        "WHERE tenant_id = $1 AND id = $2 AND ((status = 'queued' AND lease_id = $3) OR "
+        "(status IN ('queued', 'running') AND (lease_expires_at < now() OR ($4 AND lease_id <> $3)))) "
+        "AND NOT EXISTS (SELECT FROM turns earlier WHERE earlier.tenant_id = $1 "
+        "AND earlier.conversation_id = t.conversation_id AND earlier.number < t.number "
+        f"AND earlier.status IN ('queued', 'running')) RETURNING {_COLUMNS}",
+        tx.tenant_id,
+        turn_id,
+        lease_id,
+        sole,
+    )
+    return _turn_from(row, tx.tenant_id) if row else None
+
+
+async def renew(tx: TenantTx, turn_ids: Sequence[UUID], lease_id: UUID) -> None:
+    """Say that these turns of ours are still being worked on."""
+    await tx.execute(
+        f"UPDATE turns SET lease_expires_at = now() + {_LEASE} "
+        "WHERE tenant_id = $1 AND id = ANY($2) AND lease_id = $3 AND status IN ('queued', 'running')",
+        tx.tenant_id,
+        list(turn_ids),
+        lease_id,
+    )
+
+
+async def with_conversation(tx: TenantTx, turn: Turn) -> tuple[Conversation, Agent, str]:
+    """What a turn is answered from: its conversation, the agent, and the message."""
+    conversation = await conversations.get(tx, turn.conversation_id, sees_only=None)
+    if conversation is None:
+        raise NotFound
+    # An agent that was taken out of use still answers what it was sent before.
+    row = await tx.one(
+        f"SELECT {agents.COLUMNS} FROM agents a WHERE a.tenant_id = $1 AND a.id = $2",
+        tx.tenant_id,
+        conversation.agent_id,
+    )
+    message = await tx.value(
+        "SELECT content FROM messages WHERE tenant_id = $1 AND conversation_id = $2 AND number = $3",
+        tx.tenant_id,
+        turn.conversation_id,
+        2 * turn.number - 1,
+    )
+    return conversation, agents.agent_from(row), message
+
+
+_FINISH = """
+    WITH done AS (
+        UPDATE turns SET status = 'done', result = $4, finished_at = now(), lease_id = NULL
+        WHERE tenant_id = $1 AND id = $2 AND lease_id = $3 AND status = 'running'
+        RETURNING conversation_id, number
+    ), conversation AS (
+        UPDATE conversations c SET known = $5, policy_state = $6, updated_at = now(),
+               last_event = c.last_event + cardinality($7::text[])
+        FROM done WHERE c.tenant_id = $1 AND c.id = done.conversation_id RETURNING c.last_event
+    ), message AS (
+        INSERT INTO messages (tenant_id, conversation_id, number, turn_id, role, content)
+        SELECT $1, conversation_id, 2 * number, $2, 'agent', $9 FROM done
+    ), event AS (
+        INSERT INTO events (tenant_id, conversation_id, seq, turn_id, type, data)
+        SELECT $1, done.conversation_id, conversation.last_event - cardinality($7::text[]) + new.position, $2,
+               new.type, new.data::jsonb
+        FROM done, conversation, unnest($7::text[], $8::text[]) WITH ORDINALITY AS new (type, data, position)
+    )
+    SELECT last_event FROM conversation
+"""
+
+
+async def finish(
+    tx: TenantTx,
+    turn_id: UUID,
+    lease_id: UUID,
+    *,
+    result: TurnResult,
+    known: Known,
+    policy_state: Mapping[str, Any],
+    events: Sequence[tuple[EventType, Mapping[str, Any]]],
+) -> int | None:
+    """Store all that came of a turn; the sequence number of its last event, or None when it is not ours any more."""
+    return await tx.value(
+        _FINISH,
+        tx.tenant_id,
+        turn_id,
+        lease_id,
+        result,
+        known,
+        policy_state,
+        [str(kind) for kind, _ in events],
+        [msgspec.json.encode(data).decode() for _, data in events],
+        result.reply,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A turn that no living process seems to work on."""
+
+    tenant_id: UUID
+    turn_id: UUID
+
+
+async def abandoned(tx: TenantTx, lease_id: UUID, *, sole: bool, limit: int) -> list[Unfinished]:
+    """Turns of all tenants whose lease ran out, or with `sole` all that are not ours; oldest first, for the operator."""
+    rows = await tx.rows(
+        "SELECT tenant_id, id FROM turns WHERE status IN ('queued', 'running') "
+        "AND (lease_expires_at < now() OR ($2 AND lease_id <> $1)) ORDER BY id LIMIT $3",
+        lease_id,
+        sole,
+        limit,
+    )
+    return [Unfinished(row["tenant_id"], row["id"]) for row in rows]
