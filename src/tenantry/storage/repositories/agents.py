@@ -42,7 +42,8 @@ async def get(tx: TenantTx, agent_id: UUID, *, sees_only: UUID | None) -> Agent 
 async def list_page(tx: TenantTx, *, sees_only: UUID | None, before: UUID | None, limit: int) -> list[Agent]:
     """Up to `limit` agents that may be seen, newest first, made before the one with id `before`."""
     rows = await tx.rows(
-        f"SELECT {COLUMNS} FROM agents a WHERE {_VISIBLE} AND ($3::uuid IS NULL OR a.id < $3) ORDER BY a.id DESC LIMIT $4",
+        f"SELECT {COLUMNS} FROM agents a WHERE {_VISIBLE} AND ($3::uuid IS NULL OR a.id < $3) "
+        "ORDER BY a.id DESC LIMIT $4",
         tx.tenant_id,
         sees_only,
         before,
@@ -56,7 +57,8 @@ async def create(
 ) -> Agent:
     """A new agent of a member or, with no owner, of the tenant."""
     row = await tx.one(
-        f"INSERT INTO agents AS a (tenant_id, id, owner_member_id, definition) VALUES ($1, $2, $3, $4) RETURNING {COLUMNS}",
+        "INSERT INTO agents AS a (tenant_id, id, owner_member_id, definition) "
+        f"VALUES ($1, $2, $3, $4) RETURNING {COLUMNS}",
         tx.tenant_id,
         agent_id or new_id(),
         owner_member_id,

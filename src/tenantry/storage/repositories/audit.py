@@ -7,7 +7,9 @@ from tenantry.domain.ids import new_id
 from tenantry.storage.tenancy import TenantTx
 
 
-async def record(tx: TenantTx, *, actor: str, action: str, target: str, details: Mapping[str, Any] | None = None) -> None:
+async def record(
+    tx: TenantTx, *, actor: str, action: str, target: str, details: Mapping[str, Any] | None = None
+) -> None:
     """Add an entry. `actor` and `target` are `kind:id`; `details` holds no secret and no personal data."""
     await tx.execute(
         "INSERT INTO audit_log (tenant_id, id, actor, action, target, details) VALUES ($1, $2, $3, $4, $5, $6)",

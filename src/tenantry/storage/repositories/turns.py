@@ -222,7 +222,7 @@ class Unfinished:
 
 
 async def abandoned(tx: TenantTx, lease_id: UUID, *, sole: bool, limit: int) -> list[Unfinished]:
-    """Turns of all tenants whose lease ran out, or with `sole` all that are not ours; oldest first, for the operator."""
+    """Turns of all tenants whose lease ran out, or with `sole` all that are not ours; the oldest first."""
     rows = await tx.rows(
         "SELECT tenant_id, id FROM turns WHERE status IN ('queued', 'running') "
         "AND (lease_expires_at < now() OR ($2 AND lease_id <> $1)) ORDER BY id LIMIT $3",

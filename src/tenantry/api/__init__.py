@@ -1,0 +1,1 @@
+"""The REST API by feature, for the console, the CLI and integrators."""

@@ -1,0 +1,132 @@
+"""`/api/v1/agents`."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, status
+
+from tenantry.api.agents.schemas import AgentChange, AgentCreate, AgentOut, AgentPage, AgentPreview, ToolOut
+from tenantry.api.common import Cursor, Db, Limit, cut_page
+from tenantry.auth.principals import CanEditAgents, CanReadAgents
+from tenantry.domain.access import Principal
+from tenantry.domain.agent import Agent, AgentDefinition
+from tenantry.domain.agent_validation import validate_definition
+from tenantry.domain.errors import Conflict, FieldError, Forbidden, InvalidInput, NotFound
+from tenantry.engine.prompt import system_prompt
+from tenantry.llm import registry as models
+from tenantry.storage.repositories import agents, audit, tenants
+from tenantry.storage.tenancy import TenantTx
+from tenantry.tools.registry import tool_specs
+
+router = APIRouter(prefix="/api/v1/agents", tags=["agents"])
+
+
+@router.get("")
+async def list_agents(who: CanReadAgents, db: Db, cursor: Cursor = None, limit: Limit = 50) -> AgentPage:
+    """The agents that the key can see, newest first."""
+    async with db.tenant(who.tenant_id) as tx:
+        found = await agents.list_page(tx, sees_only=who.sees_only, before=cursor, limit=limit + 1)
+    page, next_cursor = cut_page(found, limit, lambda agent: agent.id)
+    return AgentPage(items=[AgentOut.of(agent) for agent in page], next_cursor=next_cursor)
+
+
+@router.post("", status_code=status.HTTP_201_CREATED)
+async def create_agent(body: AgentCreate, who: CanEditAgents, db: Db) -> AgentOut:
+    """Make an agent."""
+    check_definition(body.definition, who)
+    owner = body.owner_member_id or who.member_id
+    if not who.may_change(owner):
+        raise Forbidden("This key may only make agents of its own member.")
+    async with db.tenant(who.tenant_id) as tx:
+        if body.owner_member_id is not None:
+            await _require_member(tx, body.owner_member_id)
+        agent = await agents.create(tx, body.definition, owner)
+        await audit.record(tx, actor=who.actor, action="agent.created", target=f"agent:{agent.id}")
+    return AgentOut.of(agent)
+
+
+@router.get("/{agent_id}")
+async def read_agent(agent_id: UUID, who: CanReadAgents, db: Db) -> AgentOut:
+    """One agent."""
+    async with db.tenant(who.tenant_id) as tx:
+        return AgentOut.of(await _visible(tx, agent_id, who))
+
+
+@router.put("/{agent_id}")
+async def change_agent(agent_id: UUID, body: AgentChange, who: CanEditAgents, db: Db) -> AgentOut:
+    """Replace an agent's definition; a 409 when someone else changed it since it was read."""
+    check_definition(body.definition, who)
+    async with db.tenant(who.tenant_id) as tx:
+        await _changeable(tx, agent_id, who)
+        agent = await agents.change(tx, agent_id, body.definition, revision=body.revision)
+        if agent is None:
+            raise Conflict(
+                f"The agent was changed since revision {body.revision}; read it again and repeat the change."
+            )
+        await audit.record(
+            tx,
+            actor=who.actor,
+            action="agent.changed",
+            target=f"agent:{agent_id}",
+            details={"revision": agent.revision},
+        )
+    return AgentOut.of(agent)
+
+
+@router.delete("/{agent_id}", status_code=status.HTTP_204_NO_CONTENT)
+async def delete_agent(agent_id: UUID, who: CanEditAgents, db: Db) -> None:
+    """Take an agent out of use; its conversations and bookings stay."""
+    async with db.tenant(who.tenant_id) as tx:
+        await _changeable(tx, agent_id, who)
+        await agents.delete(tx, agent_id)
+        await audit.record(tx, actor=who.actor, action="agent.deleted", target=f"agent:{agent_id}")
+
+
+@router.get("/{agent_id}/preview")
+async def preview_agent(agent_id: UUID, who: CanReadAgents, db: Db) -> AgentPreview:
+    """The prompt and the tools that the model would get now, in a conversation that just began."""
+    async with db.tenant(who.tenant_id) as tx:
+        agent = await _visible(tx, agent_id, who)
+    now = datetime.now(UTC).astimezone(ZoneInfo(agent.definition.time_zone))
+    specs = tool_specs(agent)
+    given = {spec.name for spec in specs}
+    return AgentPreview(
+        model=agent.definition.model or models.DEFAULT,
+        system_prompt=system_prompt(agent, now=now, known={}),
+        tools=[ToolOut(name=s.name, description=s.description, parameters=s.parameters) for s in specs],
+        functions_without_tool=[f.name for f in agent.definition.enabled_functions() if f.name not in given],
+    )
+
+
+def check_definition(definition: AgentDefinition, who: Principal) -> None:
+    """Raises InvalidInput unless the definition is valid and its model is one that the tenant may use."""
+    validate_definition(definition)
+    if definition.model is not None and definition.model not in who.tenant.allowed_models:
+        allowed = ", ".join(who.tenant.allowed_models)
+        raise InvalidInput(
+            "The agent's definition is not valid; correct model.",
+            errors=[FieldError("model", f"is not allowed for this tenant; leave it out or choose one of: {allowed}")],
+        )
+
+
+async def _visible(tx: TenantTx, agent_id: UUID, who: Principal) -> Agent:
+    agent = await agents.get(tx, agent_id, sees_only=who.sees_only)
+    if agent is None:
+        raise NotFound
+    return agent
+
+
+async def _changeable(tx: TenantTx, agent_id: UUID, who: Principal) -> Agent:
+    agent = await _visible(tx, agent_id, who)
+    if not who.may_change(agent.owner_member_id):
+        raise Forbidden("The tenant owns this agent; only its owners and admins may change it.")
+    return agent
+
+
+async def _require_member(tx: TenantTx, member_id: UUID) -> None:
+    if all(member.id != member_id for member in await tenants.list_members(tx)):
+        raise InvalidInput(
+            "`owner_member_id` is no member of this tenant.",
+            errors=[FieldError("owner_member_id", "is no member of this tenant")],
+        )

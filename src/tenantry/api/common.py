@@ -1,0 +1,34 @@
+"""What every feature of the API shares: paging, and the way to the database."""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, TypeVar
+from uuid import UUID
+
+from fastapi import Depends, Query, Request
+from pydantic import BaseModel
+
+from tenantry.storage.tenancy import Database
+
+Item = TypeVar("Item")
+Shown = TypeVar("Shown", bound=BaseModel)
+
+
+class Page(BaseModel):
+    """Where the next page begins; null on the last one."""
+
+    next_cursor: UUID | None = None
+
+
+def _db(request: Request) -> Database:
+    return request.app.state.runtime.db
+
+
+Db = Annotated[Database, Depends(_db)]
+Cursor = Annotated[UUID | None, Query(description="`next_cursor` of the page before.")]
+Limit = Annotated[int, Query(ge=1, le=100, description="How many at most.")]
+
+
+def cut_page(found: Sequence[Item], limit: int, id_of: Callable[[Item], UUID]) -> tuple[Sequence[Item], UUID | None]:
+    """The page out of up to `limit` + 1 items, and the cursor of the next when there is one."""
+    page = found[:limit]
+    return page, id_of(page[-1]) if len(found) > limit else None

@@ -1,0 +1,1 @@
+"""Channels: each knows its own wire, and nothing else."""

@@ -1,0 +1,1 @@
+"""HTTP replies: one request, one answer."""

@@ -1,0 +1,151 @@
+"""`/api/agent`: replies, the active configuration, and health, per client."""
+
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.encoders import jsonable_encoder
+from pydantic import TypeAdapter, ValidationError
+
+from tenantry.api.agents.routes import check_definition
+from tenantry.api.common import Db
+from tenantry.auth.principals import CanEditAgents, CanReadAgents, CanReply
+from tenantry.channels.http_reply.schemas import ComponentOut, ConfigIn, ConfigOut, HealthOut, ReplyIn, ReplyOut
+from tenantry.domain.access import Principal
+from tenantry.domain.agent import Agent, AgentDefinition
+from tenantry.domain.errors import Conflict, FieldError, Forbidden, InvalidInput, NotFound
+from tenantry.engine.accept import active_agent
+from tenantry.engine.events import TurnDone
+from tenantry.engine.inbound import Inbound, clean_email, clean_message, clean_reference
+from tenantry.engine.turn import Engine
+from tenantry.llm import registry as models
+from tenantry.storage.repositories import agents, audit, tenants
+from tenantry.storage.tenancy import TenantTx
+
+router = APIRouter(prefix="/api/agent", tags=["reply"])
+
+ClientId = Annotated[str | None, Query(alias="clientId", description="Your own client; may be left out.")]
+_definition: TypeAdapter[AgentDefinition] = TypeAdapter(AgentDefinition)
+
+
+@router.post("/reply", response_model=ReplyOut)
+async def reply(body: ReplyIn, who: CanReply, request: Request) -> Response:
+    """Answer a contact's message."""
+    _check_client(body.client_id, who)
+    engine: Engine = request.app.state.runtime.engine
+    inbound = Inbound(
+        principal=who,
+        channel="http",
+        message=clean_message(body.message),
+        agent_id=body.agent_id,
+        conversation_ref=clean_reference("conversationId", body.conversation_id),
+        lead_id=clean_reference("leadId", body.lead_id),
+        lead_email=clean_email("leadEmail", body.lead_email),
+        topic=clean_reference("topic", body.topic),
+        model=body.model,
+        idempotency_key=clean_reference("idempotencyKey", body.idempotency_key),
+    )
+    done: TurnDone | None = None
+    async for event in engine.run_turn(inbound):
+        if isinstance(event, TurnDone):
+            done = event
+    if done is None:
+        raise RuntimeError("a turn ended without its last event")
+    return Response(_reply_json(done), media_type="application/json")
+
+
+def _reply_json(done: TurnDone) -> bytes:
+    result = done.result
+    return msgspec.json.encode(
+        {
+            "reply": result.reply,
+            "quickReplies": result.quick_replies,
+            "conversationId": done.conversation_id,
+            "turnId": done.turn_id,
+            "agentId": done.agent_id,
+            "variables": result.variables,
+            "missing": result.missing,
+            "toolCalls": result.tool_calls,
+            "degraded": result.degraded,
+        }
+    )
+
+
+@router.get("/config/active")
+async def read_config(who: CanReadAgents, db: Db, client_id: ClientId = None) -> ConfigOut:
+    """The client's active configuration, made with defaults when there is none."""
+    _check_client(client_id, who)
+    async with db.tenant(who.tenant_id) as tx:
+        return ConfigOut.of(who.tenant.slug, await active_agent(tx))
+
+
+@router.put("/config/active")
+async def change_config(body: ConfigIn, who: CanEditAgents, db: Db, client_id: ClientId = None) -> ConfigOut:
+    """Change the client's active configuration, or which agent it is."""
+    _check_client(client_id, who)
+    if not who.whole_tenant:
+        raise Forbidden("Only a tenant's key, its owners and admins may change the active configuration.")
+    async with db.tenant(who.tenant_id) as tx:
+        if body.agent_id is not None:
+            await _activate(tx, body.agent_id, who)
+        agent = await active_agent(tx)
+        if changes := body.changes():
+            agent = await _change(tx, agent, changes, body.revision or agent.revision, who)
+    return ConfigOut.of(who.tenant.slug, agent)
+
+
+@router.get("/health")
+async def health(who: CanReply, db: Db, client_id: ClientId = None) -> HealthOut:
+    """What a reply for this client depends on, each with its state."""
+    _check_client(client_id, who)
+    async with db.tenant(who.tenant_id) as tx:
+        active = (
+            await agents.get(tx, who.tenant.active_agent_id, sees_only=None) if who.tenant.active_agent_id else None
+        )
+    wanted = (active.definition.model if active else None) or models.DEFAULT
+    there = models.find(wanted) is not None
+    model = ComponentOut(
+        state="ok" if there else "degraded",
+        detail=f"{wanted} answers" if there else f"{wanted} is not to be had; {models.DEFAULT} answers instead",
+    )
+    return HealthOut(
+        client_id=who.tenant.slug,
+        status="ok" if there else "degraded",
+        database=ComponentOut(state="ok", detail="PostgreSQL answers"),
+        model=model,
+        memory=ComponentOut(state="not_configured", detail="conversations keep their own history"),
+        calendar=ComponentOut(state="ok", detail="the built-in calendar answers"),
+    )
+
+
+def _check_client(client_id: str | None, who: Principal) -> None:
+    if client_id is not None and client_id not in (who.tenant.slug, str(who.tenant_id)):
+        raise Forbidden("`clientId` is not the client of this key; leave it out or name your own.")
+
+
+async def _activate(tx: TenantTx, agent_id: UUID, who: Principal) -> None:
+    if await agents.get(tx, agent_id, sees_only=who.sees_only) is None:
+        raise NotFound("There is no agent with this id; GET /api/v1/agents lists them.")
+    await tenants.set_active_agent(tx, agent_id)
+    await audit.record(tx, actor=who.actor, action="config.activated", target=f"agent:{agent_id}")
+
+
+async def _change(tx: TenantTx, agent: Agent, changes: dict[str, object], revision: int, who: Principal) -> Agent:
+    try:
+        definition = _definition.validate_python({**jsonable_encoder(agent.definition), **changes})
+    except ValidationError as error:
+        faults = [FieldError(".".join(map(str, e["loc"])), e["msg"]) for e in error.errors()]
+        raise InvalidInput("The configuration is not valid; correct the named fields.", errors=faults) from error
+    check_definition(definition, who)
+    changed = await agents.change(tx, agent.id, definition, revision=revision)
+    if changed is None:
+        raise Conflict("The configuration was changed in between; read it again and repeat the change.")
+    await audit.record(
+        tx,
+        actor=who.actor,
+        action="agent.changed",
+        target=f"agent:{agent.id}",
+        details={"revision": changed.revision},
+    )
+    return changed

@@ -1,0 +1,1 @@
+"""From an inbound message to what came of it; knows no channel."""

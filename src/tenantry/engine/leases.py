@@ -1,0 +1,65 @@
+"""The turns that this process works on, and how other processes know it."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+
+from tenantry.domain.conversation import Turn
+from tenantry.domain.errors import DatabaseUnavailable
+from tenantry.storage.repositories import turns
+from tenantry.storage.tenancy import Database
+
+log = structlog.get_logger()
+
+RENEW_S = turns.LEASE_S / 4
+
+
+@dataclass(slots=True)
+class _Held:
+    tenant_id: UUID
+    renewed_at: float
+
+
+class Leases:
+    """Keeps the leases of running and waiting turns alive; most turns end before they need it."""
+
+    def __init__(self, db: Database, lease_id: UUID) -> None:
+        self.id = lease_id
+        self._db = db
+        self._held: dict[UUID, _Held] = {}
+
+    @contextmanager
+    def hold(self, turn: Turn) -> Generator[None]:
+        """While inside, the turn is being worked on here."""
+        mine = _Held(turn.tenant_id, asyncio.get_running_loop().time())
+        held = self._held.setdefault(turn.id, mine)
+        try:
+            yield
+        finally:
+            # A replay that waits for the same turn found it held: who came first lets it go.
+            if held is mine:
+                del self._held[turn.id]
+
+    def holds(self, turn_id: UUID) -> bool:
+        """Whether the turn is being worked on here."""
+        return turn_id in self._held
+
+    async def renew(self) -> None:
+        """Renew every lease that is a quarter used up, one statement for each tenant."""
+        now = asyncio.get_running_loop().time()
+        due: dict[UUID, list[UUID]] = defaultdict(list)
+        for turn_id, held in self._held.items():
+            if now - held.renewed_at >= RENEW_S:
+                due[held.tenant_id].append(turn_id)
+                held.renewed_at = now
+        for tenant_id, turn_ids in due.items():
+            try:
+                async with self._db.tenant(tenant_id) as tx:
+                    await turns.renew(tx, turn_ids, self.id)
+            except DatabaseUnavailable:
+                log.warning("leases not renewed", tenant_id=str(tenant_id), turns=len(turn_ids))

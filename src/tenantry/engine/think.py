@@ -1,0 +1,172 @@
+"""The middle step of a turn: the model speaks and calls tools, with no connection held."""
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from tenantry.domain.conversation import EventType, ToolCallRecord, TurnResult
+from tenantry.domain.errors import TenantryError
+from tenantry.domain.tools import ToolCallRequest, ToolResult
+from tenantry.domain.values import VariableValue
+from tenantry.engine.accept import Work
+from tenantry.engine.events import TextSaid, ToolEnded, ToolStarted, TurnEvent, VariableChanged
+from tenantry.engine.prompt import system_prompt
+from tenantry.llm import registry as models
+from tenantry.llm.base import (
+    ChatMessage,
+    Model,
+    ModelRequest,
+    QuickReplies,
+    StateSaved,
+    TextDelta,
+    VariableNoted,
+)
+from tenantry.storage.repositories import tool_calls
+from tenantry.storage.tenancy import Database
+from tenantry.tools.base import ToolContext
+from tenantry.tools.registry import call_tool, tool_specs
+
+log = structlog.get_logger()
+
+MAX_STEPS = 8
+FIXED_REPLY = (
+    "I am sorry, something went wrong on our side. Your message is kept; "
+    "please try again in a moment or ask for a person."
+)
+
+
+@dataclass(slots=True)
+class Draft:
+    """What a turn has come to so far."""
+
+    known: dict[str, VariableValue]
+    policy_state: Mapping[str, Any]
+    said: list[str] = field(default_factory=list[str])
+    quick_replies: tuple[str, ...] = ()
+    calls: list[ToolCallRecord] = field(default_factory=list[ToolCallRecord])
+    degraded: list[str] = field(default_factory=list[str])
+    events: list[tuple[EventType, Mapping[str, Any]]] = field(default_factory=list[tuple[EventType, Mapping[str, Any]]])
+
+    def result(self, work: Work) -> TurnResult:
+        """The outcome, and as its last event the reply."""
+        reply = "".join(self.said).strip()
+        if not reply:
+            reply = FIXED_REPLY
+            self.degraded.append("fixed_reply")
+        self.events.append(
+            (EventType.REPLY, {"text": reply, "quick_replies": self.quick_replies, "degraded": self.degraded})
+        )
+        return TurnResult(
+            reply=reply,
+            quick_replies=self.quick_replies,
+            variables={name: entry.value for name, entry in self.known.items()},
+            missing=tuple(
+                variable.name
+                for variable in work.agent.definition.variables
+                if variable.required and not (variable.name in self.known and self.known[variable.name].confirmed)
+            ),
+            tool_calls=tuple(self.calls),
+            degraded=tuple(self.degraded),
+        )
+
+
+async def think(work: Work, db: Database, draft: Draft) -> AsyncGenerator[TurnEvent]:
+    """Fill the draft, telling what happens as it does. A model that breaks ends what is said, never the turn."""
+    model = models.find(work.turn.model)
+    if model is None:
+        draft.degraded.append(f"model_unavailable:{work.turn.model}")
+        model = models.default()
+    # A broad net on purpose: whatever a model does, the contact gets an answer and the operator the traceback.
+    try:
+        async for event in _steps(work, db, draft, model):
+            yield event
+    except TenantryError:
+        raise
+    except Exception as error:
+        log.error("model failed", turn_id=str(work.turn.id), model=model.name, error=repr(type(error)), exc_info=True)
+        draft.degraded.append(f"model_failed:{model.name}")
+
+
+async def _steps(work: Work, db: Database, draft: Draft, model: Model) -> AsyncGenerator[TurnEvent]:
+    request = _first_request(work, draft)
+    for _ in range(MAX_STEPS):
+        calls: list[ToolCallRequest] = []
+        async for event in model.respond(request):
+            match event:
+                case TextDelta(text):
+                    draft.said.append(text)
+                    yield TextSaid(text)
+                case VariableNoted(name, value):
+                    yield _note(draft, name, value)
+                case QuickReplies(choices):
+                    draft.quick_replies = choices
+                case StateSaved(state):
+                    draft.policy_state = state
+                case ToolCallRequest():
+                    calls.append(event)
+        if not calls:
+            return
+        messages = [*request.messages, ChatMessage("assistant", "", tool_calls=tuple(calls))]
+        for call in calls:
+            yield ToolStarted(call.name, call.arguments)
+            result = await _run_tool(work, db, draft, call)
+            yield ToolEnded(call.name, result.output)
+            messages.append(ChatMessage("tool", "", tool_call_id=call.id, tool_result=result))
+        request = replace(request, messages=tuple(messages), known=dict(draft.known), state=draft.policy_state)
+    draft.degraded.append("tool_step_limit")
+
+
+def _first_request(work: Work, draft: Draft) -> ModelRequest:
+    # The moment the message came in, so that a turn taken up after a crash reads "tomorrow" as it was meant.
+    now = work.turn.received_at.astimezone(ZoneInfo(work.agent.definition.time_zone))
+    roles = {"contact": "user", "agent": "assistant"}
+    history = tuple(ChatMessage(roles[m.role], m.content) for m in work.history)  # pyright: ignore[reportArgumentType]
+    return ModelRequest(
+        agent=work.agent.definition,
+        system_prompt=system_prompt(work.agent, now=now, known=draft.known),
+        messages=(*history, ChatMessage("user", work.message)),
+        tools=tool_specs(work.agent),
+        known=dict(draft.known),
+        now=now,
+        user_id=str(work.conversation.owner_member_id or work.conversation.tenant_id),
+        state=draft.policy_state,
+    )
+
+
+def _note(draft: Draft, name: str, value: VariableValue | None) -> VariableChanged:
+    if value is None:
+        draft.known.pop(name, None)
+    else:
+        draft.known[name] = value
+    told = {"name": name, "value": value.value if value else None, "confirmed": bool(value and value.confirmed)}
+    draft.events.append((EventType.VARIABLE_NOTED, told))
+    return VariableChanged(name, value)
+
+
+async def _run_tool(work: Work, db: Database, draft: Draft, call: ToolCallRequest) -> ToolResult:
+    step = len(draft.calls)
+    draft.events.append((EventType.TOOL_CALLED, {"step": step, "name": call.name, "arguments": call.arguments}))
+    async with db.tenant(work.turn.tenant_id) as tx:
+        result = await tool_calls.claim(tx, work.turn.id, step, call)
+    if result is None:
+        context = ToolContext(
+            db=db,
+            agent=work.agent,
+            conversation_id=work.conversation.id,
+            owner_member_id=work.conversation.owner_member_id,
+            contact_id=work.conversation.contact_id,
+            turn_id=work.turn.id,
+            step=step,
+            now=datetime.now(UTC),
+            actor=work.actor,
+        )
+        result = await call_tool(context, call)
+        async with db.tenant(work.turn.tenant_id) as tx:
+            await tool_calls.finish(tx, work.turn.id, step, result.output)
+    draft.calls.append(ToolCallRecord(call.name, call.arguments, result.output))
+    draft.events.append((EventType.TOOL_FINISHED, {"step": step, "name": call.name, "output": result.output}))
+    return result

@@ -1,0 +1,47 @@
+"""The application: every registry mounted, every error answered."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi_swagger import patch_fastapi
+
+from tenantry.api.registry import ROUTERS as API_ROUTERS
+from tenantry.channels.registry import ROUTERS as CHANNEL_ROUTERS
+from tenantry.engine.recovery import take_up, watch
+from tenantry.server import errors
+from tenantry.server.body_limit import BodyLimit
+from tenantry.server.probes import router as probes
+from tenantry.server.runtime import Runtime
+
+
+def create_app(runtime: Runtime) -> FastAPI:
+    """The ASGI application on an open runtime."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        await take_up(runtime.engine, sole=runtime.sole)
+        watching = asyncio.create_task(watch(runtime.engine))
+        try:
+            yield
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+    app = FastAPI(
+        title="Tenantry",
+        summary="The runtime for multi-tenant AI agents.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+    )
+    app.state.runtime = runtime
+    app.add_middleware(BodyLimit)
+    errors.install(app)
+    for router in (*CHANNEL_ROUTERS, *API_ROUTERS, probes):
+        app.include_router(router)
+    # The page's scripts come from the package, not from the internet.
+    patch_fastapi(app, redirect_from_root_to_docs=False)
+    return app

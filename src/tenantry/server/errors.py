@@ -1,0 +1,83 @@
+"""Errors as problem details (RFC 9457), each with a stable code."""
+
+from typing import Any
+
+import msgspec
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from tenantry.domain.errors import FieldError, InvalidInput, NotFound, TenantryError
+
+log = structlog.get_logger()
+
+_CODES = {404: "no_such_route", 405: "method_not_allowed"}
+_DETAILS = {
+    404: "There is no such route; /docs lists all of them.",
+    405: "This route has no such method; /docs lists all of them.",
+}
+
+
+def problem(error: TenantryError) -> Response:
+    """The answer for an error."""
+    body = _body(error.status, error.code, error.detail, retryable=error.retryable)
+    if error.errors:
+        body["errors"] = error.errors
+    headers = {"Retry-After": str(max(1, round(error.retry_after)))} if error.retry_after is not None else {}
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return _response(error.status, {**body, **error.extra}, headers)
+
+
+def _body(status: int, code: str, detail: str, *, retryable: bool) -> dict[str, Any]:
+    return {
+        "type": f"urn:tenantry:error:{code}",
+        "title": code.replace("_", " ").capitalize(),
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "retryable": retryable,
+    }
+
+
+def _response(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(body), status, headers, media_type="application/problem+json")
+
+
+def _on_error(_: Request, error: Exception) -> Response:
+    return problem(error if isinstance(error, TenantryError) else TenantryError())
+
+
+def _on_bad_request(_: Request, error: Exception) -> Response:
+    faults = error.errors() if isinstance(error, RequestValidationError) else []
+    errors = [FieldError(_field(fault["loc"]), fault["msg"]) for fault in faults]
+    named = ", ".join(dict.fromkeys(e.field for e in errors[:5] if e.field)) or "the body"
+    return problem(InvalidInput(f"The request is not valid; correct {named}.", errors=errors))
+
+
+def _field(location: tuple[str | int, ...]) -> str:
+    # The first part says body, query or path; a JSON error's second is an offset into the text.
+    rest = location[1:] if location and location[0] in ("body", "query", "path", "header") else location
+    return ".".join(map(str, rest))
+
+
+def _on_http(_: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    detail = _DETAILS.get(status, str(getattr(error, "detail", "")))
+    code = _CODES.get(status, NotFound.code if status == 404 else "http_error")
+    return _response(status, _body(status, code, detail, retryable=status >= 500))
+
+
+def _on_bug(request: Request, error: Exception) -> Response:
+    route = getattr(request.scope.get("route"), "path", "?")
+    log.error("request failed", method=request.method, route=route, exc_info=error)
+    return problem(TenantryError())
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the app as a problem."""
+    app.add_exception_handler(TenantryError, _on_error)
+    app.add_exception_handler(RequestValidationError, _on_bad_request)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_bug)

@@ -1,0 +1,21 @@
+"""What an orchestrator asks: is the process alive, can it answer."""
+
+from fastapi import APIRouter
+
+from tenantry.api.common import Db
+
+router = APIRouter(tags=["probes"])
+
+
+@router.get("/healthz")
+async def healthz() -> dict[str, str]:
+    """The process is alive."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz")
+async def readyz(db: Db) -> dict[str, str]:
+    """The process can answer: its database does. Else a 503."""
+    async with db.operator() as tx:
+        await tx.value("SELECT 1")
+    return {"status": "ok"}
