@@ -13,9 +13,13 @@ _RESERVED = frozenset({"user_id", "start", "end", "booking_id"})
 _ZONES = frozenset(available_timezones())
 
 
-def validate_definition(definition: AgentDefinition) -> None:
-    """Raises InvalidInput that names every field at fault."""
+def validate_definition(definition: AgentDefinition, allowed_models: Collection[str]) -> None:
+    """Raises InvalidInput that names every field at fault. `allowed_models` are the tenant's."""
     errors = list(_faults(definition))
+    if definition.model is not None and definition.model not in allowed_models:
+        errors.append(
+            FieldError("model", f"is not allowed for this tenant; leave it out or choose: {', '.join(allowed_models)}")
+        )
     if errors:
         fields = ", ".join(error.field for error in errors[:5])
         raise InvalidInput(f"The agent's definition is not valid; correct {fields}.", errors=errors)

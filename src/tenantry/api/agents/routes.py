@@ -10,7 +10,7 @@ from tenantry.api.agents.schemas import AgentChange, AgentCreate, AgentOut, Agen
 from tenantry.api.common import Cursor, Db, Limit, cut_page
 from tenantry.auth.principals import CanEditAgents, CanReadAgents
 from tenantry.domain.access import Principal
-from tenantry.domain.agent import Agent, AgentDefinition
+from tenantry.domain.agent import Agent
 from tenantry.domain.agent_validation import validate_definition
 from tenantry.domain.errors import Conflict, FieldError, Forbidden, InvalidInput, NotFound
 from tenantry.engine.prompt import system_prompt
@@ -34,7 +34,7 @@ async def list_agents(who: CanReadAgents, db: Db, cursor: Cursor = None, limit: 
 @router.post("", status_code=status.HTTP_201_CREATED)
 async def create_agent(body: AgentCreate, who: CanEditAgents, db: Db) -> AgentOut:
     """Make an agent."""
-    check_definition(body.definition, who)
+    validate_definition(body.definition, who.tenant.allowed_models)
     owner = body.owner_member_id or who.member_id
     if not who.may_change(owner):
         raise Forbidden("This key may only make agents of its own member.")
@@ -56,7 +56,7 @@ async def read_agent(agent_id: UUID, who: CanReadAgents, db: Db) -> AgentOut:
 @router.put("/{agent_id}")
 async def change_agent(agent_id: UUID, body: AgentChange, who: CanEditAgents, db: Db) -> AgentOut:
     """Replace an agent's definition; a 409 when someone else changed it since it was read."""
-    check_definition(body.definition, who)
+    validate_definition(body.definition, who.tenant.allowed_models)
     async with db.tenant(who.tenant_id) as tx:
         await _changeable(tx, agent_id, who)
         agent = await agents.change(tx, agent_id, body.definition, revision=body.revision)
@@ -97,17 +97,6 @@ async def preview_agent(agent_id: UUID, who: CanReadAgents, db: Db) -> AgentPrev
         tools=[ToolOut(name=s.name, description=s.description, parameters=s.parameters) for s in specs],
         functions_without_tool=[f.name for f in agent.definition.enabled_functions() if f.name not in given],
     )
-
-
-def check_definition(definition: AgentDefinition, who: Principal) -> None:
-    """Raises InvalidInput unless the definition is valid and its model is one that the tenant may use."""
-    validate_definition(definition)
-    if definition.model is not None and definition.model not in who.tenant.allowed_models:
-        allowed = ", ".join(who.tenant.allowed_models)
-        raise InvalidInput(
-            "The agent's definition is not valid; correct model.",
-            errors=[FieldError("model", f"is not allowed for this tenant; leave it out or choose one of: {allowed}")],
-        )
 
 
 async def _visible(tx: TenantTx, agent_id: UUID, who: Principal) -> Agent:

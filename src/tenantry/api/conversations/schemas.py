@@ -20,7 +20,7 @@ class VariableOut(BaseModel):
 
 
 class ConversationOut(BaseModel):
-    """A conversation. `external_id` is the caller's own id of it, `last_event` the sequence number of its newest event."""
+    """A conversation. `external_id` is the caller's own id of it, `last_event` the number of its newest event."""
 
     id: UUID
     agent_id: UUID

@@ -8,12 +8,12 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.encoders import jsonable_encoder
 from pydantic import TypeAdapter, ValidationError
 
-from tenantry.api.agents.routes import check_definition
 from tenantry.api.common import Db
 from tenantry.auth.principals import CanEditAgents, CanReadAgents, CanReply
 from tenantry.channels.http_reply.schemas import ComponentOut, ConfigIn, ConfigOut, HealthOut, ReplyIn, ReplyOut
 from tenantry.domain.access import Principal
 from tenantry.domain.agent import Agent, AgentDefinition
+from tenantry.domain.agent_validation import validate_definition
 from tenantry.domain.errors import Conflict, FieldError, Forbidden, InvalidInput, NotFound
 from tenantry.engine.accept import active_agent
 from tenantry.engine.events import TurnDone
@@ -137,7 +137,7 @@ async def _change(tx: TenantTx, agent: Agent, changes: dict[str, object], revisi
     except ValidationError as error:
         faults = [FieldError(".".join(map(str, e["loc"])), e["msg"]) for e in error.errors()]
         raise InvalidInput("The configuration is not valid; correct the named fields.", errors=faults) from error
-    check_definition(definition, who)
+    validate_definition(definition, who.tenant.allowed_models)
     changed = await agents.change(tx, agent.id, definition, revision=revision)
     if changed is None:
         raise Conflict("The configuration was changed in between; read it again and repeat the change.")

@@ -14,8 +14,8 @@ _CAMEL = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forb
 
 class ReplyIn(BaseModel):
     """A contact's message. `leadId` and `conversationId` may be the caller's own ids; they are looked up within the
-    client and the contact only. Without `conversationId` a new conversation begins, without `agentId` the client's active
-    agent answers. The same `idempotencyKey` with the same request always gets the same answer."""
+    client and the contact only. Without `conversationId` a new conversation begins, without `agentId` the client's
+    active agent answers. The same `idempotencyKey` with the same request always gets the same answer."""
 
     model_config = _CAMEL
     message: str
@@ -38,8 +38,8 @@ class ToolCallOut(BaseModel):
 
 
 class ReplyOut(BaseModel):
-    """The answer. `variables` are all values known by now, `missing` the required ones that are not known or not confirmed,
-    `degraded` each step down that the answer took."""
+    """The answer. `variables` are all values known by now, `missing` the required ones that are not known or not
+    confirmed, `degraded` each step down that the answer took."""
 
     model_config = _CAMEL
     reply: str
@@ -112,8 +112,8 @@ _OTHER_NAME = {"dos_list": "dos", "donts_list": "donts", "system_prompt": "instr
 
 
 class ConfigIn(BaseModel):
-    """What to change of the active configuration; what is left out stays. `agentId` makes that agent the active one first.
-    With `revision`, the change is refused when someone else changed the configuration since."""
+    """What to change of the active configuration; what is left out stays. `agentId` makes that agent the active one
+    first. With `revision`, the change is refused when someone else changed the configuration since."""
 
     model_config = _CAMEL
     agent_id: UUID | None = None

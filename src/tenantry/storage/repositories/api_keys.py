@@ -1,5 +1,7 @@
 """API keys, of which only the hash is kept."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from tenantry.domain.access import ROLE_SCOPES, Principal, Scope
@@ -47,6 +49,29 @@ async def create(tx: TenantTx, *, key_hash: bytes, name: str, member_id: UUID | 
         sorted(scopes),
     )
     return key_id
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """What is known of a key."""
+
+    id: UUID
+    name: str
+    member_id: UUID | None
+    scopes: tuple[str, ...]
+    created_at: datetime
+
+
+async def list_in_use(tx: TenantTx) -> list[ApiKey]:
+    """The tenant's keys that are not revoked, the oldest first."""
+    rows = await tx.rows(
+        "SELECT id, name, member_id, scopes, created_at FROM api_keys "
+        "WHERE tenant_id = $1 AND revoked_at IS NULL ORDER BY id",
+        tx.tenant_id,
+    )
+    return [
+        ApiKey(row["id"], row["name"], row["member_id"], tuple(row["scopes"]), row["created_at"]) for row in rows
+    ]
 
 
 async def revoke(tx: TenantTx, key_id: UUID) -> bool:

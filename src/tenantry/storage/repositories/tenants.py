@@ -10,6 +10,9 @@ from tenantry.domain.tenant import Member, Role, Tenant
 from tenantry.storage.tenancy import Row, TenantTx
 
 
+_COLUMNS = "id AS tenant_id, slug, name AS tenant_name, time_zone, allowed_models, active_agent_id"
+
+
 def tenant_from(row: Row) -> Tenant:
     """The tenant of a row that has all columns of tenants, its id as tenant_id."""
     return Tenant(
@@ -34,31 +37,25 @@ def _member_from(row: Row) -> Member:
     )
 
 
-async def create(tx: TenantTx, slug: str, name: str, time_zone: str) -> UUID:
+async def create(tx: TenantTx, slug: str, name: str, time_zone: str, tenant_id: UUID) -> None:
     """A new tenant, by the operator. Raises Conflict when the slug is taken."""
-    tenant_id = new_id()
     try:
         await tx.execute(
             "INSERT INTO tenants (id, slug, name, time_zone) VALUES ($1, $2, $3, $4)", tenant_id, slug, name, time_zone
         )
     except asyncpg.UniqueViolationError as error:
         raise Conflict(f"There is a tenant {slug!r} already; choose another name.") from error
-    return tenant_id
 
 
 async def find(tx: TenantTx, slug: str) -> Tenant | None:
     """The tenant of that slug, for the operator."""
-    row = await tx.row(
-        "SELECT id AS tenant_id, slug, name AS tenant_name, time_zone, allowed_models, active_agent_id "
-        "FROM tenants WHERE slug = $1",
-        slug,
-    )
+    row = await tx.row(f"SELECT {_COLUMNS} FROM tenants WHERE slug = $1", slug)
     return tenant_from(row) if row else None
 
 
-async def count(tx: TenantTx) -> int:
-    """How many tenants there are, for the operator."""
-    return int(await tx.value("SELECT count(*) FROM tenants"))
+async def list_all(tx: TenantTx) -> list[Tenant]:
+    """All tenants, for the operator."""
+    return [tenant_from(row) for row in await tx.rows(f"SELECT {_COLUMNS} FROM tenants ORDER BY slug")]
 
 
 async def delete(tx: TenantTx, tenant_id: UUID) -> None:

@@ -1,0 +1,1 @@
+"""Benchmarks: one command, every figure beside a floor from the same run."""

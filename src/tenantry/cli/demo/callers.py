@@ -1,0 +1,51 @@
+"""A caller who wants an appointment: says what is asked for until it is booked."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tenantry.client import TenantryClient
+
+MAX_TURNS = 20
+
+
+@dataclass(slots=True)
+class Caller:
+    """One side of a conversation with one agent. `answers` has what to say for each missing variable."""
+
+    name: str
+    agent_id: str
+    lead_id: str
+    opening: str
+    answers: dict[str, str]
+    wanted_time: str
+    transcript: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    booking: dict[str, Any] | None = None
+
+    async def call(self, client: TenantryClient, changed: Callable[[], None]) -> None:
+        """Talk until the appointment is made; `changed` is called whenever the transcript grew."""
+        says, conversation = self.opening, {}
+        for _ in range(MAX_TURNS):
+            self.transcript.append((self.name, says))
+            changed()
+            answer = await client.reply(says, agentId=self.agent_id, leadId=self.lead_id, **conversation)
+            conversation = {"conversationId": answer["conversationId"]}
+            self.transcript.append(("Agent", answer["reply"]))
+            changed()
+            for call in answer["toolCalls"]:
+                if call["output"].get("status") == "booked":
+                    self.booking = call["output"]
+                    return
+            says = self._next(answer)
+
+    def _next(self, answer: dict[str, Any]) -> str:
+        offered: list[str] = answer["quickReplies"]
+        if any(choice.lower().startswith("yes") for choice in offered):
+            return "Yes, that is right"
+        for name, said in list(self.answers.items()):
+            if name in answer["missing"] and name not in answer["variables"]:
+                return said
+        if self.wanted_time:
+            said, self.wanted_time = self.wanted_time, ""
+            return said
+        return offered[0] if offered else "Which times are free this week?"

@@ -1,0 +1,23 @@
+"""The command line's entry."""
+
+import typer
+
+from tenantry.cli.chat import chat
+from tenantry.cli.demo.command import demo
+from tenantry.cli.doctor import doctor
+from tenantry.cli.tenants import key_app, member_app, tenant_app
+from tenantry.cli.up import up
+
+app = typer.Typer(
+    help="Tenantry: the runtime for multi-tenant AI agents.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("up")(up)
+app.command("demo")(demo)
+app.command("chat")(chat)
+app.command("doctor")(doctor)
+app.add_typer(tenant_app, name="tenant")
+app.add_typer(member_app, name="member")
+app.add_typer(key_app, name="key")
