@@ -1,0 +1,1 @@
+"""Calendars: when an appointment is possible, and where it is kept."""

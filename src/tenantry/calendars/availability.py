@@ -1,0 +1,198 @@
+"""When an appointment is possible: business hours, rules and busy times to free starts. No I/O."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from functools import cached_property
+from heapq import merge
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+from tenantry.domain.agent import WEEKDAYS, AgentDefinition, OpeningHours
+from tenantry.domain.booking import Interval
+from tenantry.domain.wall_time import first_instant
+
+_LONGEST_STEP = timedelta(minutes=30)
+_REACH = timedelta(days=31)
+_DAY = timedelta(days=1)
+
+
+class NotPossible(StrEnum):
+    """Why an appointment cannot start when it is wanted. `invalid_time`, a wall time that the clocks skip, is found
+    where the text is read (`domain.wall_time.parse_instant`)."""
+
+    PAST = "past"
+    TOO_SOON = "too_soon"
+    TOO_FAR = "too_far"
+    OUTSIDE_BUSINESS_HOURS = "outside_business_hours"
+    INVALID_TIME = "invalid_time"
+    TAKEN = "taken"
+
+
+class Busy:
+    """The times at which a calendar is not free, each widened on both sides by the buffer between appointments."""
+
+    def __init__(self, intervals: Iterable[Interval], buffer: timedelta) -> None:
+        """`intervals` may overlap and come in any order."""
+        self._blocks = _merged(Interval(i.start - buffer, i.end + buffer) for i in intervals)
+        self._ends = [block.end for block in self._blocks]
+
+    def meets(self, wanted: Interval) -> bool:
+        """Whether any busy time, with its buffers, overlaps the wanted one."""
+        # Blocks are disjoint and in order: if any overlaps, the first that ends after the wanted start does.
+        at = bisect_right(self._ends, wanted.start)
+        return at < len(self._blocks) and self._blocks[at].start < wanted.end
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When an agent gives appointments, seen at `now` (aware). All instants that come out are UTC."""
+
+    agent: AgentDefinition
+    now: datetime
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The zone of the agent's wall times."""
+        return ZoneInfo(self.agent.time_zone)
+
+    @property
+    def length(self) -> timedelta:
+        """How long an appointment is."""
+        return timedelta(minutes=self.agent.appointments.length_minutes)
+
+    @property
+    def buffer(self) -> timedelta:
+        """The least gap between two appointments."""
+        return timedelta(minutes=self.agent.appointments.buffer_minutes)
+
+    @property
+    def step(self) -> timedelta:
+        """The distance of offered starts, counted from opening: back to back, but at least every half hour."""
+        return min(self.length + self.buffer, _LONGEST_STEP)
+
+    @cached_property
+    def earliest(self) -> datetime:
+        """The first instant at which an appointment may start, by the notice."""
+        return self.now.astimezone(UTC) + timedelta(minutes=self.agent.appointments.notice_minutes)
+
+    @cached_property
+    def latest(self) -> datetime:
+        """The last instant at which an appointment may start, by the horizon."""
+        return self.now.astimezone(UTC) + timedelta(days=self.agent.appointments.horizon_days)
+
+    def busy(self, intervals: Iterable[Interval]) -> Busy:
+        """The busy times under this agent's buffer."""
+        return Busy(intervals, self.buffer)
+
+    def appointment(self, start: datetime) -> Interval:
+        """The appointment that starts then."""
+        return Interval(start, start + self.length)
+
+    def obstacle(self, start: datetime, busy: Busy) -> NotPossible | None:
+        """Why no appointment can start then, or None. `busy` must cover a day around it."""
+        if start < self.now:
+            return NotPossible.PAST
+        if start < self.earliest:
+            return NotPossible.TOO_SOON
+        if start > self.latest:
+            return NotPossible.TOO_FAR
+        wanted = self.appointment(start)
+        if not self._within_hours(wanted):
+            return NotPossible.OUTSIDE_BUSINESS_HOURS
+        return NotPossible.TAKEN if busy.meets(wanted) else None
+
+    def around(self, wanted: datetime) -> Interval:
+        """The window in which `nearest` looks and whose busy times it needs: 31 days on both sides of the wanted start,
+        moved to where appointments may start at all."""
+        at = self._possible(wanted)
+        return Interval(max(self.earliest, at - _REACH), min(self.latest, at + _REACH))
+
+    def nearest(self, wanted: datetime, busy: Busy, limit: int = 3) -> tuple[datetime, ...]:
+        """The `limit` free starts nearest to the wanted one, before and after it, in order of time. `busy` must cover
+        `around(wanted)`."""
+        window = self.around(wanted)
+        at = self._possible(wanted)
+        later = self._free(Interval(at, window.end), busy)
+        earlier = self._free_backwards(Interval(window.start, at), busy)
+        by_distance = merge(later, earlier, key=lambda start: abs(start - at))
+        return tuple(sorted(islice(by_distance, limit)))
+
+    def free_starts(self, window: Interval, busy: Busy, limit: int) -> tuple[datetime, ...]:
+        """The first `limit` free starts from `window.start` up to, not including, `window.end`, in order of time.
+        `busy` must cover the window."""
+        start = max(window.start, self.earliest)
+        return tuple(islice(self._free(Interval(start, min(window.end, self.latest)), busy), limit))
+
+    def _possible(self, wanted: datetime) -> datetime:
+        return max(self.earliest, min(self.latest, wanted))
+
+    def _free(self, window: Interval, busy: Busy) -> Iterator[datetime]:
+        for day in _days(window, self.zone):
+            for start in self._starts_on(day):
+                if window.start <= start < window.end and not busy.meets(self.appointment(start)):
+                    yield start
+
+    def _free_backwards(self, window: Interval, busy: Busy) -> Iterator[datetime]:
+        for day in reversed(_days(window, self.zone)):
+            for start in reversed(self._starts_on(day)):
+                if window.start <= start < window.end and not busy.meets(self.appointment(start)):
+                    yield start
+
+    def _starts_on(self, day: date) -> list[datetime]:
+        """The starts on the grid whose wall date is this day, sorted; hours of the day before may reach into it."""
+        open_times = self._open_times(day)
+        starts: set[datetime] = set()
+        for opening in self._openings(day - _DAY, day):
+            start = opening.start
+            while start < opening.end:
+                if start.astimezone(self.zone).date() == day and _covered(self.appointment(start), open_times):
+                    starts.add(start)
+                start += self.step
+        return sorted(starts)
+
+    def _within_hours(self, wanted: Interval) -> bool:
+        return _covered(wanted, self._open_times(wanted.start.astimezone(self.zone).date()))
+
+    def _open_times(self, day: date) -> list[Interval]:
+        """All that may hold an appointment that starts on this day: it lasts 24 hours at most, hours of the day before
+        may reach into the day, and hours that touch count as one."""
+        return _merged(self._openings(day - _DAY, day, day + _DAY, day + 2 * _DAY))
+
+    def _openings(self, *days: date) -> Iterator[Interval]:
+        for day in days:
+            for hours in self.agent.business_hours:
+                if WEEKDAYS[day.weekday()] in hours.days:
+                    yield self._opening(day, hours)
+
+    def _opening(self, day: date, hours: OpeningHours) -> Interval:
+        closing_day = day + _DAY if hours.closes == "24:00" or hours.closes <= hours.opens else day
+        closes = time() if hours.closes == "24:00" else time.fromisoformat(hours.closes)
+        return Interval(
+            first_instant(datetime.combine(day, time.fromisoformat(hours.opens)), self.zone),
+            first_instant(datetime.combine(closing_day, closes), self.zone),
+        )
+
+
+def _days(window: Interval, zone: ZoneInfo) -> list[date]:
+    """The wall dates of the window, in order."""
+    first = window.start.astimezone(zone).date()
+    last = window.end.astimezone(zone).date()
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def _merged(intervals: Iterable[Interval]) -> list[Interval]:
+    """The same times as disjoint intervals in order; those that touch become one, empty ones vanish."""
+    merged: list[Interval] = []
+    for interval in sorted((i for i in intervals if i.start < i.end), key=lambda i: i.start):
+        if merged and interval.start <= merged[-1].end:
+            merged[-1] = Interval(merged[-1].start, max(merged[-1].end, interval.end))
+        else:
+            merged.append(interval)
+    return merged
+
+
+def _covered(wanted: Interval, open_times: list[Interval]) -> bool:
+    return any(times.start <= wanted.start and wanted.end <= times.end for times in open_times)
