@@ -1,9 +1,13 @@
 """All that one process needs to answer, opened and closed in order."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from tenantry.credentials.master_key import ContactHasher, load_master_key
 from tenantry.engine.turn import Engine
 from tenantry.settings import Settings
+from tenantry.storage.opening import open_database
 from tenantry.storage.tenancy import Database
 
 
@@ -15,3 +19,11 @@ class Runtime:
     db: Database
     engine: Engine
     sole: bool
+
+
+@asynccontextmanager
+async def open_runtime(settings: Settings) -> AsyncGenerator[Runtime]:
+    """Open the installation while inside. Raises ConfigurationError and DatabaseUnavailable."""
+    master = load_master_key(settings.home, settings.master_key)
+    async with open_database(settings.home, settings.database, master.password) as opened:
+        yield Runtime(settings, opened.db, Engine(opened.db, ContactHasher(master)), opened.sole)

@@ -278,3 +278,6 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON api_keys, agents, contacts, contact_iden
 GRANT SELECT, INSERT, UPDATE, DELETE ON tenants, users, members, api_keys TO tenantry_operator;
 GRANT SELECT ON turns TO tenantry_operator;
 GRANT SELECT, INSERT ON agents, audit_log TO tenantry_operator;
+
+-- migrate:down
+-- Forward only: a mistake is mended by the next migration.
