@@ -28,7 +28,9 @@ async def migrate(owner: ServerAddress, migrations: Path = MIGRATIONS) -> None:
             return
         # Asked for again and again: a session that waits inside a statement holds a snapshot, and a migration that
         # makes an index concurrently would wait for that.
-        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK_KEY):
+        while True:
+            if await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK_KEY):
+                break
             await asyncio.sleep(_LOCK_POLL_S)
         if not versions <= await _applied(connection):
             await _run_dbmate(owner, migrations)

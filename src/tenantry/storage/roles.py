@@ -31,20 +31,20 @@ _ATTRIBUTES = MappingProxyType(
         "rolreplication": "NOREPLICATION",
     }
 )
-# A temporary table must never stand in for one of ours, so pg_temp comes last.
+# Times are in milliseconds. A temporary table must never stand in for one of ours, so pg_temp comes last.
 _SEARCH_PATH = "public, pg_temp"
 _SETTINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         OWNER: {"search_path": _SEARCH_PATH},
         APP: {
             "search_path": _SEARCH_PATH,
-            "statement_timeout": "30s",
-            "idle_in_transaction_session_timeout": "60s",
+            "statement_timeout": "30000",
+            "idle_in_transaction_session_timeout": "60000",
         },
         OPERATOR: {
             "search_path": _SEARCH_PATH,
-            "statement_timeout": "5min",
-            "idle_in_transaction_session_timeout": "60s",
+            "statement_timeout": "300000",
+            "idle_in_transaction_session_timeout": "60000",
         },
     }
 )
@@ -83,11 +83,12 @@ async def ensure_roles(admin: ServerAddress, passwords: RolePasswords) -> None:
         if not await _missing(connection, admin, passwords):
             return
         await _apply(connection, admin, passwords)
+        # PostgreSQL answers a grant that has no effect with a warning only.
         left = await _missing(connection, admin, passwords)
+        if left:
+            raise _not_permitted(admin, left, "some of it had no effect")
     finally:
         await connection.close()
-    if left:
-        raise ConfigurationError(f"The database still needs, after it was done: {_script(left)}")
 
 
 async def _apply(
@@ -95,21 +96,21 @@ async def _apply(
 ) -> None:
     async with connection.transaction():
         await connection.execute("SET LOCAL statement_timeout = 0")
-        # The lock is of this database, and roles are of all: another database's first start may still be in the way.
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK_KEY)
         statements = await _missing(connection, admin, passwords)
         try:
             for statement in statements:
                 await connection.execute(statement)
         except asyncpg.InsufficientPrivilegeError as error:
-            raise ConfigurationError(
-                f"The role {admin.user} may not prepare the database ({error}). Have an administrator run, in the "
-                f"database {admin.database}:\n{_script(statements)}"
-            ) from error
+            raise _not_permitted(admin, statements, str(error).splitlines()[0]) from error
 
 
-def _script(statements: list[str]) -> str:
-    return "\n".join(f"{statement};" for statement in statements)
+def _not_permitted(admin: ServerAddress, statements: list[str], reason: str) -> ConfigurationError:
+    script = "\n".join(f"{statement};" for statement in statements)
+    return ConfigurationError(
+        f"The role {admin.user} may not prepare the database ({reason}). Have an administrator run, in the database "
+        f"{admin.database}:\n{script}"
+    )
 
 
 def _check_version(number: int) -> None:
@@ -148,9 +149,9 @@ async def _missing(
                 statements.append(f"ALTER ROLE {role} {' '.join(wrong)}")
             if not opens[role]:
                 statements.append(f"ALTER ROLE {role} PASSWORD '{_verifier(password)}'")
-        has = found[role]["rolconfig"] if role in found else []
+        has: list[str] = found[role]["rolconfig"] if role in found else []
         statements += [
-            f"ALTER ROLE {role} SET {name} = {value if name == 'search_path' else repr(value)}"
+            f"ALTER ROLE {role} SET {name} = {value}"
             for name, value in _SETTINGS[role].items()
             if f"{name}={value}" not in has
         ]
@@ -174,6 +175,12 @@ async def _missing_grants(connection: "asyncpg.Connection[asyncpg.Record]", data
         [OWNER, APP, OPERATOR],
     )
     statements += [f"REVOKE {row['granted']} FROM {row['member']}" for row in memberships]
+    is_open: bool = await connection.fetchval(
+        """
+        SELECT EXISTS (SELECT FROM pg_namespace, aclexplode(nspacl) AS entry
+                       WHERE nspname = 'public' AND entry.grantee = 0)
+        """
+    )
     rights = await connection.fetch(
         """
         SELECT wanted.role, wanted.target, wanted.privilege
@@ -182,31 +189,21 @@ async def _missing_grants(connection: "asyncpg.Connection[asyncpg.Record]", data
                      (7, $2, 'SCHEMA', 'USAGE'), (8, $3, 'SCHEMA', 'USAGE')
              ) AS wanted (place, role, target, privilege)
         LEFT JOIN pg_roles ON rolname = wanted.role
-        CROSS JOIN LATERAL (
-            SELECT CASE wanted.target
-                WHEN 'DATABASE' THEN (SELECT datacl FROM pg_database WHERE datname = current_database())
-                ELSE (SELECT nspacl FROM pg_namespace WHERE nspname = 'public')
-            END AS acl
-        ) AS held
-        WHERE NOT EXISTS (
-            SELECT FROM aclexplode(held.acl) AS entry
-            WHERE entry.grantee = pg_roles.oid AND entry.privilege_type = wanted.privilege
-        )
+        WHERE NOT coalesce(CASE wanted.target
+            WHEN 'DATABASE' THEN has_database_privilege(pg_roles.oid, current_database(), wanted.privilege)
+            -- What everyone may do in the schema is about to be revoked.
+            ELSE has_schema_privilege(pg_roles.oid, 'public', wanted.privilege) AND NOT $4
+        END, false)
         ORDER BY wanted.place
         """,
         OWNER,
         APP,
         OPERATOR,
+        is_open,
     )
     for row in rights:
         target = f"DATABASE {quoted}" if row["target"] == "DATABASE" else "SCHEMA public"
         statements.append(f"GRANT {row['privilege']} ON {target} TO {row['role']}")
-    is_open = await connection.fetchval(
-        """
-        SELECT EXISTS (SELECT FROM pg_namespace, aclexplode(nspacl) AS entry
-                       WHERE nspname = 'public' AND entry.grantee = 0)
-        """
-    )
     if is_open:
         statements.append("REVOKE ALL ON SCHEMA public FROM PUBLIC")
     installed = {row["extname"] for row in await connection.fetch("SELECT extname FROM pg_extension")}
