@@ -1,0 +1,1 @@
+"""Appointments in the calendar of the conversation's owner."""

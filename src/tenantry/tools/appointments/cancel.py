@@ -1,0 +1,32 @@
+"""cancel_appointment: give the contact's appointment up."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tenantry.domain.agent import Agent, Function
+from tenantry.domain.tools import ToolResult, ToolSpec
+from tenantry.tools.appointments.desk import NO_BOOKING, Desk
+from tenantry.tools.appointments.parameters import BOOKING_ID, appointment_spec, details_from
+from tenantry.tools.base import ToolContext
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAppointment:
+    """Frees the slot; the booking stays in the record as cancelled."""
+
+    name: str = "cancel_appointment"
+
+    def spec(self, agent: Agent, function: Function) -> ToolSpec:
+        """The tool as a model is shown it for this agent."""
+        return appointment_spec(agent, function, "Cancel the contact's appointment.", {"booking_id": BOOKING_ID})
+
+    async def run(self, context: ToolContext, arguments: Mapping[str, Any]) -> ToolResult:
+        """`cancelled`; `not_found`."""
+        desk = await Desk.open(context)
+        cancelled = await desk.calendar.changed_by(desk.effect)
+        if cancelled is None:
+            booking = await desk.booking(arguments.get("booking_id"))
+            details = details_from(context.agent.definition, self.name, arguments)
+            cancelled = booking and await desk.calendar.cancel(booking, details, desk.effect)
+        return desk.answer("cancelled", cancelled) if cancelled else NO_BOOKING

@@ -1,0 +1,67 @@
+"""set_appointment: book the contact's appointment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tenantry.calendars.availability import NotPossible
+from tenantry.domain.agent import Agent, Function
+from tenantry.domain.booking import Booking
+from tenantry.domain.tools import ToolResult, ToolSpec
+from tenantry.storage.repositories.bookings import NewBooking
+from tenantry.tools.appointments.desk import Desk
+from tenantry.tools.appointments.parameters import appointment_spec, details_from, start_of
+from tenantry.tools.base import ToolContext, invalid
+
+
+@dataclass(frozen=True, slots=True)
+class SetAppointment:
+    """Holds the slot, then confirms it."""
+
+    name: str = "set_appointment"
+
+    def spec(self, agent: Agent, function: Function) -> ToolSpec:
+        """The tool as a model is shown it for this agent."""
+        own = {"start": start_of(agent.definition)}
+        return appointment_spec(agent, function, "Book an appointment.", own, ("start",), collects=True)
+
+    async def run(self, context: ToolContext, arguments: Mapping[str, Any]) -> ToolResult:
+        """`booked`; `unavailable` with a reason and alternatives; `invalid`."""
+        desk = await Desk.open(context)
+        earlier = await desk.calendar.made_by(desk.effect)
+        if earlier is not None:
+            return await _confirmed(desk, earlier)
+        try:
+            start = await desk.start(arguments["start"])
+        except ValueError as error:
+            return invalid(f"start is {error}")
+        if isinstance(start, ToolResult):
+            return start
+        held = await desk.calendar.hold(
+            _new_booking(desk, start, details_from(context.agent.definition, self.name, arguments))
+        )
+        return await (_confirmed(desk, held) if held else desk.unavailable(NotPossible.TAKEN, start))
+
+
+async def _confirmed(desk: Desk, held: Booking) -> ToolResult:
+    booked = await desk.calendar.confirm(held)
+    if booked is None:
+        return await desk.unavailable(NotPossible.TAKEN, held.starts_at)
+    return desk.answer("booked", booked)
+
+
+def _new_booking(desk: Desk, start: datetime, details: Mapping[str, Any]) -> NewBooking:
+    context = desk.context
+    return NewBooking(
+        effect_key=desk.effect.key,
+        calendar_id=desk.calendar.id,
+        agent_id=context.agent.id,
+        contact_id=context.contact_id,
+        conversation_id=context.conversation_id,
+        slot=desk.schedule.appointment(start),
+        buffer=desk.schedule.buffer,
+        time_zone=desk.schedule.zone.key,
+        title=context.agent.definition.name,
+        details=details,
+    )

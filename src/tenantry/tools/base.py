@@ -1,0 +1,64 @@
+"""The interface of every tool, and for whom it runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from tenantry.domain.agent import Agent, Function
+from tenantry.domain.tools import ToolResult, ToolSpec
+from tenantry.storage.tenancy import Database
+
+
+@dataclass(frozen=True, slots=True)
+class ToolContext:
+    """For whom and in which step of which turn a tool runs; all of it comes from the conversation, nothing from the
+    model. `step` is the same when the turn is run again; `now` is aware; `actor` is `kind:id` for the audit log."""
+
+    db: Database
+    agent: Agent
+    conversation_id: UUID
+    owner_member_id: UUID | None
+    contact_id: UUID
+    turn_id: UUID
+    step: int
+    now: datetime
+    actor: str
+
+    @property
+    def tenant_id(self) -> UUID:
+        """The tenant of the agent."""
+        return self.agent.tenant_id
+
+    @property
+    def effect_key(self) -> str:
+        """The name of the one effect that the call may have, the same in every attempt of the turn."""
+        return f"{self.turn_id}:{self.step}"
+
+    @property
+    def user_id(self) -> str:
+        """The owner of the conversation as models name it: the member or else the tenant."""
+        return str(self.owner_member_id or self.tenant_id)
+
+
+class Tool(Protocol):
+    """One thing an agent can be allowed to do, under the name of a function."""
+
+    @property
+    def name(self) -> str:
+        """The name of the functions that it carries out."""
+        ...
+
+    def spec(self, agent: Agent, function: Function) -> ToolSpec:
+        """The tool as a model is shown it for this agent."""
+        ...
+
+    async def run(self, context: ToolContext, arguments: Mapping[str, Any]) -> ToolResult:
+        """Do it. The arguments hold to the parameters of `spec`."""
+        ...
+
+
+def invalid(message: str) -> ToolResult:
+    """The answer to arguments that cannot be used; the message says what to correct."""
+    return ToolResult({"status": "invalid", "reason": "invalid_arguments", "message": message})

@@ -1,0 +1,63 @@
+"""The tools there are, and the one way to call them."""
+
+from typing import Any
+
+from tenantry.domain.agent import Agent, Function
+from tenantry.domain.tools import ToolCallRequest, ToolResult, ToolSpec
+from tenantry.storage.repositories import audit
+from tenantry.tools.appointments.cancel import CancelAppointment
+from tenantry.tools.appointments.check import CheckAvailability
+from tenantry.tools.appointments.reschedule import RescheduleAppointment
+from tenantry.tools.appointments.set import SetAppointment
+from tenantry.tools.arguments import fault
+from tenantry.tools.base import Tool, ToolContext, invalid
+
+_ALL: tuple[Tool, ...] = (CheckAvailability(), SetAppointment(), RescheduleAppointment(), CancelAppointment())
+_TOOLS = {tool.name: tool for tool in _ALL}
+
+# A valuation is a call to the tenant's own HTTP service: agents name the function before there are HTTP tools.
+BUILT_IN_NAMES = frozenset(_TOOLS) | {"get_valuation"}
+
+
+def tool_specs(agent: Agent) -> tuple[ToolSpec, ...]:
+    """What a model may be shown: the enabled functions of the agent that can be carried out."""
+    functions = agent.definition.enabled_functions()
+    return tuple(_TOOLS[function.name].spec(agent, function) for function in functions if function.name in _TOOLS)
+
+
+async def call_tool(context: ToolContext, request: ToolCallRequest) -> ToolResult:
+    """Carry out what a model asked for, as far as this agent may and as the owner of the conversation.
+
+    Whatever the model asks, the answer is a result. Raises DatabaseUnavailable, after which the same call may be made
+    again: its effect is made once.
+    """
+    function = _enabled(context.agent, request.name)
+    tool = _TOOLS.get(request.name)
+    if function is None or tool is None:
+        return ToolResult({"status": "failed", "reason": "unavailable_tool"})
+    given = request.arguments.get("user_id", context.user_id)
+    if given != context.user_id:
+        return await _refused(context, request, given)
+    problem = fault(tool.spec(context.agent, function).parameters, request.arguments)
+    if problem is not None:
+        return invalid(problem)
+    return await tool.run(context, request.arguments)
+
+
+def _enabled(agent: Agent, name: str) -> Function | None:
+    return next((function for function in agent.definition.enabled_functions() if function.name == name), None)
+
+
+async def _refused(context: ToolContext, request: ToolCallRequest, given: Any) -> ToolResult:
+    # Whatever came as user_id is kept as evidence, in characters that PostgreSQL can keep.
+    shown = str(given)[:64].encode(errors="replace").decode().replace("\x00", "?")
+    async with context.db.tenant(context.tenant_id) as tx:
+        await audit.record(
+            tx,
+            actor=context.actor,
+            action="tool.refused",
+            target=f"agent:{context.agent.id}",
+            details={"tool": request.name, "conversation_id": str(context.conversation_id), "user_id": shown},
+        )
+    message = "This user_id is not the owner of this conversation; leave it out or pass the one you were given."
+    return ToolResult({"status": "refused", "reason": "owner_mismatch", "message": message})
