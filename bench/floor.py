@@ -3,10 +3,8 @@
 usage: python -m bench.floor HOST PORT < connection.json     (arguments of asyncpg.connect)
 """
 
-import asyncio
 import hashlib
 import json
-import socket
 import sys
 from typing import Any
 from uuid import UUID
@@ -30,6 +28,10 @@ class Floor:
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
+            return
+        if scope["path"] == "/readyz":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
             return
         body = b""
         more = True
@@ -144,10 +146,8 @@ _STORE = """
 def main() -> None:
     """Serve the floor until the process is ended."""
     host, port = sys.argv[1], int(sys.argv[2])
-    bound = socket.create_server((host, port))
-    config = uvicorn.Config(Floor(json.load(sys.stdin)), log_config=None, access_log=False)
-    print(bound.getsockname()[1], flush=True)
-    asyncio.run(uvicorn.Server(config).serve(sockets=[bound]))
+    config = uvicorn.Config(Floor(json.load(sys.stdin)), host, port, log_config=None, access_log=False)
+    uvicorn.Server(config).run()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tenantry.domain.errors import ConfigurationError
+
 
 @dataclass(frozen=True, slots=True)
 class DatabaseSettings:
@@ -41,17 +43,24 @@ def default_home() -> Path:
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Settings from `TENANTRY_HOME`, `TENANTRY_HOST`, `TENANTRY_PORT`, `TENANTRY_POOL_SIZE`,
-    `TENANTRY_MASTER_KEY`, `TENANTRY_LOG_LEVEL` and `DATABASE_URL`."""
+    `TENANTRY_MASTER_KEY`, `TENANTRY_LOG_LEVEL` and `DATABASE_URL`. Raises ConfigurationError when a number is none."""
     env = os.environ if environment is None else environment
     home = Path(env["TENANTRY_HOME"]).expanduser() if env.get("TENANTRY_HOME") else default_home()
     return Settings(
         home=home.absolute(),
         master_key=env.get("TENANTRY_MASTER_KEY") or None,
         database=DatabaseSettings(
-            url=env.get("DATABASE_URL") or None, pool_size=int(env.get("TENANTRY_POOL_SIZE") or 10)
+            url=env.get("DATABASE_URL") or None, pool_size=_number(env, "TENANTRY_POOL_SIZE", 10, 1, 1000)
         ),
         http=HttpSettings(
-            host=env.get("TENANTRY_HOST") or "127.0.0.1", port=int(env.get("TENANTRY_PORT") or 8080)
+            host=env.get("TENANTRY_HOST") or "127.0.0.1", port=_number(env, "TENANTRY_PORT", 8080, 0, 65535)
         ),
         log_level=env.get("TENANTRY_LOG_LEVEL") or "info",
     )
+
+
+def _number(env: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    text = env.get(name) or str(default)
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+        raise ConfigurationError(f"{name} is {text!r}; give a whole number from {least} to {most}.")
+    return int(text)

@@ -87,7 +87,7 @@ async def think(work: Work, db: Database, draft: Draft) -> AsyncGenerator[TurnEv
     except TenantryError:
         raise
     except Exception as error:
-        log.error("model failed", turn_id=str(work.turn.id), model=model.name, error=repr(type(error)), exc_info=True)
+        log.error("model failed", turn_id=str(work.turn.id), model=model.name, exc_info=error)
         draft.degraded.append(f"model_failed:{model.name}")
 
 

@@ -1,5 +1,6 @@
 """Errors as problem details (RFC 9457), each with a stable code."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -50,7 +51,7 @@ def _on_error(_: Request, error: Exception) -> Response:
 
 
 def _on_bad_request(_: Request, error: Exception) -> Response:
-    faults = error.errors() if isinstance(error, RequestValidationError) else []
+    faults: Sequence[Any] = error.errors() if isinstance(error, RequestValidationError) else ()
     errors = [FieldError(_field(fault["loc"]), fault["msg"]) for fault in faults]
     named = ", ".join(dict.fromkeys(e.field for e in errors[:5] if e.field)) or "the body"
     return problem(InvalidInput(f"The request is not valid; correct {named}.", errors=errors))

@@ -3,8 +3,11 @@ people and things appear by their ids."""
 
 import logging
 import sys
+import traceback
+from types import TracebackType
 
 import structlog
+from structlog.typing import EventDict, WrappedLogger
 
 
 def configure_logs(level: str) -> None:
@@ -17,8 +20,7 @@ def configure_logs(level: str) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.StackInfoRenderer(),
-            *([] if terminal else [structlog.processors.format_exc_info]),
+            _frames_of_errors,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
@@ -28,3 +30,17 @@ def configure_logs(level: str) -> None:
     logging.basicConfig(
         level=max(number, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
     )
+
+
+def _frames_of_errors(_: WrappedLogger, __: str, entry: EventDict) -> EventDict:
+    """An exception as its type and the places it passed: its message may quote what a person said."""
+    given = entry.pop("exc_info", None)
+    error = given if isinstance(given, BaseException) else sys.exc_info()[1] if given else None
+    if error is not None:
+        entry["exception"] = type(error).__qualname__
+        entry["at"] = _frames(error.__traceback__)
+    return entry
+
+
+def _frames(trace: TracebackType | None) -> list[str]:
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)]

@@ -69,9 +69,7 @@ async def list_in_use(tx: TenantTx) -> list[ApiKey]:
         "WHERE tenant_id = $1 AND revoked_at IS NULL ORDER BY id",
         tx.tenant_id,
     )
-    return [
-        ApiKey(row["id"], row["name"], row["member_id"], tuple(row["scopes"]), row["created_at"]) for row in rows
-    ]
+    return [ApiKey(row["id"], row["name"], row["member_id"], tuple(row["scopes"]), row["created_at"]) for row in rows]
 
 
 async def revoke(tx: TenantTx, key_id: UUID) -> bool:

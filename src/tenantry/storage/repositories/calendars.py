@@ -1,5 +1,6 @@
 """Calendars: where the bookings of an owner are kept."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from tenantry.domain.ids import new_id
@@ -34,3 +35,13 @@ async def lock(tx: TenantTx, calendar_id: UUID) -> None:
     await tx.one(
         "SELECT id FROM calendars WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE", tx.tenant_id, calendar_id
     )
+
+
+async def owners(tx: TenantTx, calendar_ids: Collection[UUID]) -> dict[UUID, UUID | None]:
+    """The owner of each of these calendars: a member, or None for the tenant."""
+    rows = await tx.rows(
+        "SELECT id, owner_member_id FROM calendars WHERE tenant_id = $1 AND id = ANY($2)",
+        tx.tenant_id,
+        list(calendar_ids),
+    )
+    return {row["id"]: row["owner_member_id"] for row in rows}

@@ -1,0 +1,67 @@
+"""`/api/v1/calendar`."""
+
+import base64
+import binascii
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
+
+from tenantry.api.calendars.schemas import CalendarEventOut, CalendarEventPage
+from tenantry.api.common import Db, Limit
+from tenantry.auth.principals import CanReadCalendar
+from tenantry.domain.booking import Booking
+from tenantry.domain.errors import FieldError, InvalidInput
+from tenantry.storage.repositories import bookings, calendars
+
+router = APIRouter(prefix="/api/v1/calendar", tags=["calendar"])
+
+From = Annotated[AwareDatetime | None, Query(alias="from", description="Starting at or after this; else from now on.")]
+To = Annotated[AwareDatetime | None, Query(alias="to", description="Starting before this.")]
+
+
+@router.get("/events")
+async def list_events(
+    who: CanReadCalendar,
+    db: Db,
+    starts_from: From = None,
+    starts_before: To = None,
+    cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before.")] = None,
+    limit: Limit = 50,
+) -> CalendarEventPage:
+    """The confirmed appointments in the calendars that the key can see, soonest first."""
+    after = _read_cursor(cursor) if cursor else None
+    async with db.tenant(who.tenant_id) as tx:
+        found = await bookings.list_page(
+            tx,
+            sees_only=who.sees_only,
+            starts_from=starts_from or datetime.now(UTC),
+            starts_before=starts_before,
+            after=after,
+            limit=limit + 1,
+        )
+        owners = await calendars.owners(tx, {booking.calendar_id for booking in found})
+    page = found[:limit]
+    return CalendarEventPage(
+        items=[CalendarEventOut.of(booking, owners[booking.calendar_id]) for booking in page],
+        next_cursor=_cursor(page[-1]) if len(found) > limit else None,
+    )
+
+
+def _cursor(booking: Booking) -> str:
+    return base64.urlsafe_b64encode(f"{booking.starts_at.isoformat()}|{booking.id}".encode()).decode()
+
+
+def _read_cursor(text: str) -> tuple[datetime, UUID]:
+    try:
+        start, _, identifier = base64.urlsafe_b64decode(text.encode("ascii")).decode().partition("|")
+        moment = datetime.fromisoformat(start)
+        if moment.tzinfo is None:
+            raise ValueError("a cursor's time has an offset")
+        return moment, UUID(identifier)
+    except (ValueError, binascii.Error, OverflowError) as error:
+        raise InvalidInput(
+            "`cursor` is none of ours; begin again without one.", errors=[FieldError("cursor", "is not valid")]
+        ) from error

@@ -1,0 +1,53 @@
+"""What the calendar's routes give."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel
+
+from tenantry.domain.booking import Booking
+
+
+class CalendarEventOut(BaseModel):
+    """An appointment. `start` and `end` carry the offset of `time_zone`; `owner_member_id` is whose calendar it is in,
+    null the tenant's."""
+
+    id: UUID
+    calendar_id: UUID
+    owner_member_id: UUID | None
+    agent_id: UUID
+    contact_id: UUID
+    conversation_id: UUID
+    start: datetime
+    end: datetime
+    time_zone: str
+    title: str
+    details: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, booking: Booking, owner_member_id: UUID | None) -> "CalendarEventOut":
+        """The booking as it is shown."""
+        zone = ZoneInfo(booking.time_zone)
+        return cls(
+            id=booking.id,
+            calendar_id=booking.calendar_id,
+            owner_member_id=owner_member_id,
+            agent_id=booking.agent_id,
+            contact_id=booking.contact_id,
+            conversation_id=booking.conversation_id,
+            start=booking.starts_at.astimezone(zone),
+            end=booking.ends_at.astimezone(zone),
+            time_zone=booking.time_zone,
+            title=booking.title,
+            details=booking.details,
+        )
+
+
+class CalendarEventPage(BaseModel):
+    """Appointments in order of their start; `next_cursor` is null on the last page."""
+
+    items: list[CalendarEventOut]
+    next_cursor: str | None

@@ -1,0 +1,29 @@
+"""A client of the real server."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+
+Answer = tuple[int, Any]
+Call = Callable[..., Awaitable[Answer]]
+
+
+@pytest.fixture
+async def call(url: str) -> AsyncIterator[Call]:
+    """Calls the server: `await call(key, "GET", "/path", json=…)` gives the status and the decoded body."""
+    async with aiohttp.ClientSession(url) as session:
+
+        async def call_(key: str | None, method: str, path: str, **arguments: Any) -> Answer:
+            headers = {"Authorization": f"Bearer {key}"} if key else {}
+            async with session.request(method, path, headers=headers, **arguments) as response:
+                body = await response.json(content_type=None) if response.status != 204 else None
+                if response.status >= 400:
+                    assert response.content_type == "application/problem+json"
+                    assert body["status"] == response.status
+                    assert body["code"]
+                    assert isinstance(body["retryable"], bool)
+                return response.status, body
+
+        yield call_
