@@ -186,7 +186,7 @@ CREATE TABLE calendars (
 
 -- `blocked` is the appointment and the buffer after it; no two live bookings of a calendar overlap in it.
 CREATE TABLE bookings (
-    tenant_id       uuid        NOT NULL,
+    tenant_id       uuid        NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
     id              uuid        NOT NULL,
     calendar_id     uuid        NOT NULL,
     agent_id        uuid        NOT NULL,
