@@ -5,11 +5,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tenantry.domain.errors import PayloadTooLarge
 from tenantry.server.errors import problem
 
-BODY_LIMIT = 1_048_576
+BODY_LIMIT = 524_288
 
 
 class BodyLimit:
-    """ASGI middleware: 413 for a body of more than 1 MiB, whether or not its length was announced."""
+    """ASGI middleware: 413 for a body of more than 512 KiB, whether or not its length was announced."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
