@@ -1,1 +1,5 @@
-"""The form policy: a model provider that needs no model."""
+"""A model that needs no model: it fills the agent's form out of what the contact says, then calls the functions."""
+
+from tenantry.llm.form_policy.policy import FormPolicy
+
+__all__ = ["FormPolicy"]

@@ -1,0 +1,268 @@
+"""Finds a time with the contact, and makes, moves and cancels the appointment."""
+
+from datetime import date, datetime, time, timedelta
+
+from tenantry.domain.agent import VariableType
+from tenantry.llm.form_policy.collection import note_slot
+from tenantry.llm.form_policy.language import Intent
+from tenantry.llm.form_policy.message import Message
+from tenantry.llm.form_policy.reading import Readings
+from tenantry.llm.form_policy.state import Wish
+from tenantry.llm.form_policy.turn import APPOINTMENT_TOOLS, CANCEL, CHECK, MOVE, SET, Turn, wall_time
+
+_OTHER = frozenset({Intent.TIMES, Intent.NONE_OF_THESE})
+
+
+def heard_choice(turn: Turn, message: Message, intents: frozenset[Intent], readings: Readings) -> bool:
+    """Take the answer to offered times; whether one was chosen."""
+    state = turn.state
+    if state.expecting != "slot" or not state.offers:
+        return False
+    chosen = _chosen(turn, message, intents, readings)
+    if chosen is None:
+        return False
+    start = wall_time(chosen)
+    state.wanted = Wish(day=start.date().isoformat(), at=start.strftime("%H:%M"))
+    state.offers, state.expecting = [], ""
+    readings.when = None
+    turn.progress = True
+    note_slot(turn)
+    return True
+
+
+def _chosen(turn: Turn, message: Message, intents: frozenset[Intent], readings: Readings) -> str | None:
+    offers = turn.state.offers
+    index = turn.language.ordinal(message.original, len(offers))
+    if index is not None:
+        return offers[index]
+    when = readings.when
+    if when is None:
+        return offers[0] if len(offers) == 1 and Intent.YES in intents and Intent.NO not in intents else None
+    wish = Wish()
+    wish.merge(when)
+    fitting = [offer for offer in offers if wish.fits(wall_time(offer))]
+    if when.at and not fitting and message.text.strip(" .!").isdigit():
+        place = int(message.text.strip(" .!")) - 1
+        clock_hours = {wall_time(offer).hour % 12 for offer in offers}
+        return offers[place] if 0 <= place < len(offers) and (place + 1) not in clock_hours else None
+    return fitting[0] if len(fitting) == 1 and (when.at or when.day) else None
+
+
+def heard_about_appointment(turn: Turn, intents: frozenset[Intent], readings: Readings) -> bool:
+    """Wishes about the appointment that is there, and questions for free times; whether the step is done with it."""
+    state = turn.state
+    if state.expecting == "cancel":
+        return _heard_cancel_answer(turn, intents)
+    if Intent.CANCEL in intents and not readings.values:
+        return _ask_cancel(turn)
+    if _wants_move(turn, intents, readings):
+        return _move(turn, readings)
+    if Intent.TIMES in intents or (state.expecting == "slot" and Intent.NONE_OF_THESE in intents):
+        return _look_up(turn, intents, readings)
+    if state.expecting == "slot" and Intent.NO in intents and readings.when is None and not readings.values:
+        state.offers, state.wanted = [], Wish()
+        turn.rotate("when_else")
+        return True
+    return False
+
+
+def _ask_cancel(turn: Turn) -> bool:
+    state = turn.state
+    if state.appointment is None and (CANCEL not in turn.tools or state.wanted.start or state.offers):
+        if SET not in turn.tools:
+            return False
+        state.wanted, state.offers, state.expecting = Wish(), [], "slot"
+        turn.say("cancelled_nothing")
+        return True
+    if CANCEL not in turn.tools:
+        turn.say("cannot_cancel")
+        return True
+    state.expecting, state.misses = "cancel", 0
+    turn.say("cancel_sure", when=_booked(turn))
+    turn.offer_replies(turn.phrase("yes"), turn.phrase("no"))
+    return True
+
+
+def _booked(turn: Turn) -> str:
+    appointment = turn.state.appointment
+    return f" {turn.say_start(appointment.start)}" if appointment else ""
+
+
+def _heard_cancel_answer(turn: Turn, intents: frozenset[Intent]) -> bool:
+    state = turn.state
+    if (Intent.YES in intents or Intent.CANCEL in intents) and Intent.NO not in intents:
+        state.expecting = ""
+        turn.ask_tool(CANCEL, **_booking_id(turn))
+        return True
+    if Intent.NO in intents:
+        state.expecting = ""
+        turn.say("kept")
+        return True
+    if intents & {Intent.MOVE, Intent.TIMES, Intent.BYE}:
+        state.expecting = ""
+        return False
+    state.misses += 1
+    if state.misses > 2:
+        state.expecting = ""
+        turn.say("kept")
+        return True
+    turn.say("cancel_sure", state.misses, when=_booked(turn))
+    turn.offer_replies(turn.phrase("yes"), turn.phrase("no"))
+    return True
+
+
+def _booking_id(turn: Turn) -> dict[str, str]:
+    appointment = turn.state.appointment
+    return {"booking_id": appointment.booking_id} if appointment and appointment.booking_id else {}
+
+
+def _wants_move(turn: Turn, intents: frozenset[Intent], readings: Readings) -> bool:
+    state = turn.state
+    if state.moving:
+        return False
+    if state.appointment:
+        return Intent.MOVE in intents or (readings.when is not None and Intent.CORRECTION in intents)
+    fresh = state.wanted.empty and not state.offers and not turn.known
+    return Intent.MOVE in intents and fresh and MOVE in turn.tools
+
+
+def _move(turn: Turn, readings: Readings) -> bool:
+    state = turn.state
+    if MOVE not in turn.tools:
+        turn.say("cannot_move")
+        readings.when = None
+        return True
+    state.moving, state.offers = True, []
+    state.wanted = Wish()
+    if state.appointment:
+        start = wall_time(state.appointment.start)
+        state.wanted = Wish(day=start.date().isoformat(), at=start.strftime("%H:%M"))
+    if readings.when is None:
+        state.wanted = Wish(day=state.wanted.day)
+        state.expecting = "slot"
+        turn.rotate("move_when")
+        return True
+    return False
+
+
+def _look_up(turn: Turn, intents: frozenset[Intent], readings: Readings) -> bool:
+    """What is free, from what was asked: a day, a part of it, later than what was offered, or as soon as may be."""
+    state = turn.state
+    if not turn.tools & APPOINTMENT_TOOLS or (state.appointment and not state.moving and readings.when is None):
+        return False
+    if CHECK not in turn.tools:
+        if readings.when is None:
+            state.expecting = "slot"
+            turn.say("cannot_check")
+            return True
+        return False
+    after = wall_time(state.offers[-1]) + timedelta(minutes=1) if state.offers and readings.when is None else None
+    if readings.when:
+        wish = Wish(day=state.wanted.day, last_day=state.wanted.last_day)
+        wish.merge(readings.when)
+        state.wanted, readings.when = wish, None
+    elif state.offers:
+        state.wanted = Wish()
+    check(turn, after)
+    return True
+
+
+def check(turn: Turn, after: datetime | None = None) -> None:
+    """Ask the calendar for free times that suit the wish, or for those from `after` on."""
+    wish, now = turn.state.wanted, turn.clock.now.replace(tzinfo=None, second=0, microsecond=0)
+    turn.state.searched = after is not None or not wish.day
+    start = after or max(now, datetime.combine(wish.date() or now.date(), _clock(wish.at or wish.earliest)))
+    arguments = {"start": _iso(start)}
+    if wish.day and after is None:
+        last = date.fromisoformat(wish.last_day or wish.day)
+        end = (
+            datetime.combine(last, _clock(wish.latest))
+            if wish.latest
+            else datetime.combine(last, time()) + timedelta(1)
+        )
+        if end > start:
+            arguments["end"] = _iso(end)
+    turn.ask_tool(CHECK, **arguments)
+
+
+def _clock(hhmm: str) -> time:
+    return time.fromisoformat(hhmm) if hhmm else time()
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="minutes")
+
+
+def settle_time(turn: Turn, readings: Readings, *, missed: bool) -> None:
+    """All else is known: book the wanted time, look for one, or ask for it."""
+    state, wish = turn.state, turn.state.wanted
+    tool = MOVE if state.moving else SET
+    if wish.start:
+        state.expecting, state.asked, state.offers, state.searched = "", "", [], False
+        turn.ask_tool(tool, start=wish.start, **(_booking_id(turn) if state.moving else booked_values(turn)))
+    elif state.offers and (missed or readings.when is None):
+        _offer_again(turn)
+    elif (wish.day or wish.earliest or wish.latest) and CHECK in turn.tools:
+        check(turn)
+    else:
+        _ask_when(turn, missed=missed)
+
+
+def booked_values(turn: Turn) -> dict[str, object]:
+    """The values that the appointment's function takes, by name."""
+    function = next((f for f in turn.agent.enabled_functions() if f.name == SET), None)
+    names = function.variables if function else ()
+    return {name: turn.known[name].value for name in names if name in turn.known}
+
+
+def _offer_again(turn: Turn) -> None:
+    slots = [slot(turn, offer) for offer in turn.state.offers]
+    turn.state.misses = turn.state.misses + 1 if turn.state.expecting == "slot" else 0
+    turn.say("offer_again", turn.state.misses, slots=turn.language.join(slots))
+    turn.state.expecting = "slot"
+    _offer_replies(turn)
+
+
+def _ask_when(turn: Turn, *, missed: bool) -> None:
+    state, wish = turn.state, turn.state.wanted
+    again = state.expecting == "slot"
+    state.misses = state.misses + 1 if again and missed else 0
+    day = wish.date()
+    if day and not wish.last_day:
+        turn.say("which_time", state.misses, day=turn.say_day(day))
+    elif wish.at:
+        turn.say("which_day", state.misses, time=turn.say_time(time.fromisoformat(wish.at)))
+    elif state.moving:
+        turn.say("move_when", state.misses)
+    else:
+        turn.lines.append(_own_question(turn) if state.misses == 0 else turn.phrase("when", state.misses))
+    state.expecting, state.asked = "slot", ""
+
+
+def _own_question(turn: Turn) -> str:
+    """The agent's own question for the time, where a variable stands for it."""
+    slots = [v for v in turn.agent.variables if v.name in turn.slot_names and v.question]
+    moment = next((v for v in slots if v.type is VariableType.DATETIME), None)
+    chosen = moment or next(iter(slots), None)
+    return chosen.question if chosen else turn.phrase("when")
+
+
+def slot(turn: Turn, offer: str) -> str:
+    """An offered time, short."""
+    return turn.language.say_slot(wall_time(offer), turn.day_first)
+
+
+def offer(turn: Turn, slots: list[str], *, nearest: bool = False) -> None:
+    """Offer free times."""
+    turn.state.offers = slots
+    turn.state.expecting, turn.state.misses, turn.state.asked = "slot", 0, ""
+    shown = [slot(turn, offered) for offered in slots]
+    if len(shown) == 1:
+        turn.say("nearest_one" if nearest else "offer_one", slot=shown[0])
+    else:
+        turn.say("nearest" if nearest else "offer", slots=turn.language.join(shown))
+    _offer_replies(turn)
+
+
+def _offer_replies(turn: Turn) -> None:
+    turn.offer_replies(*(slot(turn, offered) for offered in turn.state.offers), turn.phrase("none_of_these"))

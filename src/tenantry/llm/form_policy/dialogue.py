@@ -1,0 +1,208 @@
+"""Decides what a message or a tool's result leads to."""
+
+import json
+
+from tenantry.domain.agent import Function, Variable
+from tenantry.domain.tools import ToolResult
+from tenantry.llm.form_policy.appointments import heard_about_appointment, heard_choice, settle_time
+from tenantry.llm.form_policy.collection import acknowledge, ask, books, next_variable, note_slot, note_values, skip
+from tenantry.llm.form_policy.confirmation import corrections, heard_confirmation, named_wrong, read_back
+from tenantry.llm.form_policy.language import Intent
+from tenantry.llm.form_policy.message import Message, read_message
+from tenantry.llm.form_policy.outcomes import tell
+from tenantry.llm.form_policy.questions import answer_question, farewell, recap
+from tenantry.llm.form_policy.reading import Reader, Readings
+from tenantry.llm.form_policy.state import DialogueState, Wish
+from tenantry.llm.form_policy.turn import APPOINTMENT_TOOLS, Turn
+
+_NOTHING: frozenset[Intent] = frozenset()
+_COURTESY = frozenset({Intent.BYE, Intent.THANKS})
+
+
+def hear_results(turn: Turn) -> None:
+    """The last messages are results of tools: say what came of them and go on."""
+    messages = turn.request.messages
+    names = {call.id: call.name for message in messages for call in message.tool_calls}
+    handled: set[str] = set()
+    for message in reversed(messages):
+        if message.role != "tool":
+            break
+        name = names.get(message.tool_call_id or "", "")
+        handled.add(name)
+        tell(turn, name, message.tool_result or ToolResult())
+    if turn.call is None and not handled & APPOINTMENT_TOOLS:
+        advance(turn, _NOTHING, Readings(), missed=False)
+
+
+def hear_message(turn: Turn, content: str) -> None:
+    """The contact said something."""
+    state = turn.state
+    message = read_message(content, turn.language)
+    first = _greet(turn)
+    state.turns += 1
+    if message.empty:
+        if not first:
+            turn.rotate("nothing_heard")
+        advance(turn, _NOTHING, Readings(), missed=not first)
+        return
+    intents = turn.language.intents(message.original)
+    if Intent.RESTART in intents:
+        _restart(turn)
+        return
+    asked = turn.agent.variable(state.asked) if state.expecting == "variable" else None
+    readings = Reader(turn, message, intents, asked).read()
+    if parts := corrections(turn, message, intents):
+        readings.values = parts
+    _respond(turn, message, intents, readings, asked, first=first)
+
+
+def _respond(
+    turn: Turn, message: Message, intents: frozenset[Intent], readings: Readings, asked: Variable | None, *, first: bool
+) -> None:
+    state = turn.state
+    correcting = Intent.CORRECTION in intents or state.expecting in {"confirm", "correction"}
+    if Intent.RECALL in intents and not readings.values:
+        recap(turn)
+        _go_on_after_answer(turn, intents)
+        return
+    if heard_choice(turn, message, intents, readings):
+        intents -= {Intent.MOVE, Intent.TIMES, Intent.NO}
+    elif heard_about_appointment(turn, intents, readings):
+        note_values(turn, readings, correcting=correcting)
+        return
+    if not readings.values and readings.when is None and (wrong := named_wrong(turn, message, intents)):
+        _ask_anew(turn, wrong)
+        return
+    if heard_confirmation(turn, intents, readings):
+        return
+    changed = note_values(turn, readings, correcting=correcting)
+    acknowledge(turn, changed, asked, correcting=correcting)
+    if not turn.progress and asked and _gives_up(asked, intents):
+        if not asked.required:
+            skip(turn, asked)
+    elif not turn.progress and _answered_aside(turn, intents, asked, first=first):
+        return
+    advance(turn, intents, readings, missed=not turn.progress and not first)
+
+
+def _gives_up(asked: Variable, intents: frozenset[Intent]) -> bool:
+    wanting_out = Intent.SKIP in intents or Intent.NO in intents
+    return wanting_out and not (asked.required and Intent.SKIP not in intents and Intent.NO not in intents)
+
+
+def _answered_aside(turn: Turn, intents: frozenset[Intent], asked: Variable | None, *, first: bool) -> bool:
+    """Courtesies and questions; whether the step ends with the answer."""
+    if intents & _COURTESY and not first:
+        farewell(turn, intents)
+        if Intent.BYE in intents:
+            return True
+        _go_on_after_answer(turn, _NOTHING)
+        return True
+    if first and Intent.HELLO in intents:
+        return False
+    if answer_question(turn, intents):
+        _go_on_after_answer(turn, intents)
+        return True
+    return False
+
+
+def _go_on_after_answer(turn: Turn, intents: frozenset[Intent]) -> None:
+    """Back to what was open before, without counting a misunderstanding."""
+    if not _all_done(turn):
+        advance(turn, _NOTHING, Readings(), missed=False)
+
+
+def _all_done(turn: Turn) -> bool:
+    state = turn.state
+    return state.expecting == "" and (state.appointment is not None or state.done) and not state.moving
+
+
+def _greet(turn: Turn) -> bool:
+    """Begin with the greeting where nothing was said before."""
+    began = bool(turn.request.state) or any(message.role == "assistant" for message in turn.request.messages)
+    if not began:
+        turn.lines.append(turn.agent.greeting.strip() or turn.phrase("greeting", agent=turn.agent.name))
+    return not began
+
+
+def _restart(turn: Turn) -> None:
+    appointment, calls, turns = turn.state.appointment, turn.state.calls, turn.state.turns
+    for name in list(turn.known):
+        turn.take_back(name)
+    turn.state = DialogueState(appointment=appointment, calls=calls, turns=turns)
+    turn.say("restarted")
+    advance(turn, _NOTHING, Readings(), missed=False)
+
+
+def _ask_anew(turn: Turn, variable: Variable) -> None:
+    others = [name for name in turn.state.confirming if name != variable.name]
+    turn.confirm(others)
+    turn.take_back(variable.name)
+    turn.state.expecting, turn.state.asked, turn.state.misses = "variable", variable.name, 0
+    turn.say("say_again", question=turn.question(variable))
+
+
+def advance(turn: Turn, intents: frozenset[Intent], readings: Readings, *, missed: bool) -> None:
+    """The next step towards what the agent is for."""
+    if turn.state.appointment and turn.state.moving:
+        settle_time(turn, readings, missed=missed)
+        return
+    variable = next_variable(turn)
+    if variable is not None:
+        ask(turn, variable, intents, readings, missed=missed)
+    elif turn.unconfirmed():
+        read_back(turn)
+    elif function := _next_function(turn):
+        _call(turn, function)
+    elif (
+        turn.state.moving
+        or (books(turn) and turn.state.appointment is None and not turn.state.done)
+        or (books(turn) and turn.state.appointment is None and not turn.state.wanted.empty)
+    ):
+        settle_time(turn, readings, missed=missed)
+    else:
+        _finish(turn, readings)
+
+
+def _next_function(turn: Turn) -> Function | None:
+    """The next of the agent's own functions whose values are all there and were not handed to it yet."""
+    for function in turn.agent.enabled_functions():
+        if function.name not in turn.tools or function.name in APPOINTMENT_TOOLS or not function.variables:
+            continue
+        listed = [v for name in function.variables if (v := turn.agent.variable(name))]
+        complete = all(v.name in turn.known for v in listed if v.required and v.name not in turn.slot_names)
+        if complete and turn.state.called.get(function.name) != _fingerprint(turn, function):
+            return function
+    return None
+
+
+def _fingerprint(turn: Turn, function: Function) -> str:
+    return json.dumps(_arguments(turn, function), sort_keys=True, default=str)
+
+
+def _arguments(turn: Turn, function: Function) -> dict[str, object]:
+    return {name: turn.known[name].value for name in function.variables if name in turn.known}
+
+
+def _call(turn: Turn, function: Function) -> None:
+    turn.state.called[function.name] = _fingerprint(turn, function)
+    turn.ask_tool(function.name, **_arguments(turn, function))
+
+
+def _finish(turn: Turn, readings: Readings) -> None:
+    state = turn.state
+    if state.appointment:
+        if turn.progress:
+            turn.rotate("anything_else")
+        else:
+            turn.rotate("still_booked", when=turn.say_start(state.appointment.start))
+    elif not turn.agent.variables:
+        turn.rotate("message_taken")
+    elif state.done:
+        turn.rotate("finished_already")
+    else:
+        turn.say("finished")
+    state.done, state.expecting = True, ""
+    if readings.when is None:
+        state.wanted = state.wanted if state.wanted.start else Wish()
+    note_slot(turn)

@@ -1,0 +1,117 @@
+"""What the form policy needs of a language; each folder of `languages` gives one `Language`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from enum import StrEnum
+
+from tenantry.domain.agent import OpeningHours, Variable
+
+
+class Intent(StrEnum):
+    """What a message asks of the conversation itself, besides the values that it holds."""
+
+    YES = "yes"
+    NO = "no"
+    SKIP = "skip"
+    RECALL = "recall"
+    RESTART = "restart"
+    HELLO = "hello"
+    BYE = "bye"
+    THANKS = "thanks"
+    HELP = "help"
+    WHO = "who"
+    HOURS = "hours"
+    PERSON = "person"
+    TIMES = "times"
+    CANCEL = "cancel"
+    MOVE = "move"
+    NONE_OF_THESE = "none_of_these"
+    RETRY = "retry"
+    CORRECTION = "correction"
+    QUESTION = "question"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A value read at `start` up to `end` of a text."""
+
+    start: int
+    end: int
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """What dates and times are read against: now in the agent's zone, its opening hours, the order of day and month."""
+
+    now: datetime
+    hours: tuple[OpeningHours, ...]
+    day_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """A wish for a time, as far as it was said: a day or a span of days, a time or a part of the day. `spans` are the
+    places of the text that it was read from."""
+
+    day: date | None = None
+    last_day: date | None = None
+    at: time | None = None
+    earliest: time | None = None
+    latest: time | None = None
+    spans: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def exact(self) -> bool:
+        """Whether it names one moment."""
+        return self.day is not None and self.last_day is None and self.at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyWords:
+    """How amounts are said: factors ("k", "million") and the currencies' names, all lower case."""
+
+    factors: Mapping[str, int]
+    currencies: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Language:
+    """One language. Texts handed to its functions are at most a few thousand characters long.
+
+    Functions: `digits` writes spoken numbers and spelt letters as one would type them; `intents` names what a message
+    wants; `spoken_emails` finds addresses said in words (with True the text is nothing else);
+    `join_letters` puts spelt words together; `addresses` finds postal addresses and `correct_address`
+    changes one part of a noted address; `when` reads a wish for a time (`bare` allows a lone number, as the answer to
+    "what time?"); `answer` takes what stands before and behind an answer off ("it's …, please"); `labels` are the words
+    that a contact would call a variable by; `ordinal` reads "the second one" as 1 out of `count`; `word_correction`
+    reads ("Springfeld", "") out of "it's Springfeld with e" and ("Oak", "Main") out of "Oak, not Main".
+    """
+
+    code: str
+    digits: Callable[[str], str]
+    intents: Callable[[str], frozenset[Intent]]
+    spoken_emails: Callable[[str, bool], list[Found]]
+    join_letters: Callable[[str], str]
+    addresses: Callable[[str], list[Found]]
+    tidy_address: Callable[[str], str]
+    correct_address: Callable[[str, str], str | None]
+    when: Callable[[str, Clock, bool], When | None]
+    answer: Callable[[str, Variable], str]
+    names: Callable[[str], list[Found]]
+    labels: Callable[[Variable], tuple[str, ...]]
+    ordinal: Callable[[str, int], int | None]
+    word_correction: Callable[[str], tuple[str, str] | None]
+    filler: frozenset[str]
+    date_hint: Callable[[str], bool]
+    money: MoneyWords
+    phrases: Mapping[str, tuple[str, ...]]
+    question: Callable[[Variable], str]
+    example: Callable[[Variable], str]
+    join: Callable[[list[str]], str]
+    say_day: Callable[[date, bool, date], str]
+    say_time: Callable[[time, str], str]
+    say_slot: Callable[[datetime, bool], str]
+    say_zone: Callable[[str], str]
+    say_hours: Callable[[tuple[OpeningHours, ...], str], str]

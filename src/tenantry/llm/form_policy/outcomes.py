@@ -1,0 +1,194 @@
+"""Says what came of a tool."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+from tenantry.domain.tools import ToolResult
+from tenantry.llm.form_policy.appointments import check, offer
+from tenantry.llm.form_policy.state import Appointment, Wish
+from tenantry.llm.form_policy.turn import CANCEL, CHECK, MOVE, SET, Turn, wall_time
+
+_REASONS = frozenset({"taken", "outside_business_hours", "past", "too_soon", "too_far", "invalid_time"})
+_MAX_OFFERS = 4
+_MAX_SHOWN = 8
+_HIDDEN = frozenset({"status", "user_id", "reason", "code"})
+
+
+def tell(turn: Turn, name: str, result: ToolResult) -> None:
+    """Say what a tool's result means for the contact, and keep what follows from it."""
+    known: dict[str, Callable[[Turn, ToolResult], None]] = {
+        SET: _told_booking, MOVE: _told_move, CANCEL: _told_cancelled, CHECK: _told_free,
+    }  # fmt: skip
+    known.get(name, lambda turn, result: _told_other(turn, name, result))(turn, result)
+
+
+def _told_booking(turn: Turn, result: ToolResult) -> None:
+    if result.status == "booked" and _keep(turn, result):
+        _say_done(turn, "booked")
+    elif result.status == "unavailable":
+        _told_unavailable(turn, result)
+    elif result.status == "refused":
+        turn.state.wanted, turn.state.done = Wish(), True
+        turn.say("book_refused")
+    else:
+        turn.state.expecting = "retry"
+        turn.say("book_failed")
+
+
+def _told_move(turn: Turn, result: ToolResult) -> None:
+    if result.status == "moved" and _keep(turn, result):
+        _say_done(turn, "moved")
+    elif result.status == "unavailable":
+        _told_unavailable(turn, result)
+    elif result.status == "not_found":
+        turn.state.moving, turn.state.wanted, turn.state.appointment = False, Wish(), None
+        turn.say("not_found")
+    elif result.status == "refused":
+        turn.state.moving, turn.state.wanted = False, Wish()
+        turn.say("cannot_move")
+    else:
+        turn.state.expecting = "retry"
+        turn.say("move_failed")
+
+
+def _keep(turn: Turn, result: ToolResult) -> bool:
+    start = _moments([result.output.get("start")])
+    if not start:
+        return False
+    zone = result.output.get("time_zone")
+    booking_id = result.output.get("booking_id")
+    turn.state.appointment = Appointment(str(booking_id or ""), start[0], str(zone or turn.agent.time_zone))
+    turn.state.wanted, turn.state.offers, turn.state.moving = Wish(), [], False
+    turn.state.expecting = ""
+    return True
+
+
+def _say_done(turn: Turn, key: str) -> None:
+    appointment = turn.state.appointment
+    if appointment:
+        when = turn.say_moment(wall_time(appointment.start))
+        zone = turn.language.say_zone(appointment.time_zone)
+        turn.say(key, when=f"{when} ({zone})")
+    turn.state.done = True
+    turn.rotate("anything_else")
+
+
+def _told_cancelled(turn: Turn, result: ToolResult) -> None:
+    if result.status == "cancelled":
+        start = _moments([result.output.get("start")])
+        if start:
+            turn.say("cancelled", when=turn.say_start(start[0]))
+        else:
+            turn.say("cancelled_plain")
+        turn.state.appointment, turn.state.done = None, True
+        turn.rotate("anything_else")
+    elif result.status == "not_found":
+        turn.state.appointment = None
+        turn.say("not_found")
+    elif result.status == "refused":
+        turn.say("cannot_cancel")
+    else:
+        turn.state.expecting = "cancel"
+        turn.say("cancel_failed")
+
+
+def _told_unavailable(turn: Turn, result: ToolResult) -> None:
+    wish, reason = turn.state.wanted, str(result.output.get("reason"))
+    when = turn.say_wish(wish)
+    hours = turn.language.say_hours(turn.agent.business_hours, turn.agent.region)
+    line = turn.phrase(reason if reason in _REASONS else "unavailable", when=when, hours=hours)
+    turn.lines.append(line[:1].upper() + line[1:])
+    turn.state.wanted = Wish(day=wish.day)
+    slots = _moments(result.output.get("alternatives"))[:_MAX_OFFERS]
+    if slots:
+        offer(turn, slots, nearest=True)
+    else:
+        turn.state.expecting, turn.state.offers = "slot", []
+        turn.rotate("when_else")
+
+
+def _told_free(turn: Turn, result: ToolResult) -> None:
+    state, wish = turn.state, turn.state.wanted
+    if result.status != "ok":
+        state.expecting = "slot"
+        turn.say("check_failed")
+        return
+    free = _moments(result.output.get("free"))
+    fitting = [moment for moment in free if wish.fits(wall_time(moment))]
+    if fitting:
+        offer(turn, _spread(fitting))
+    elif not state.searched:
+        turn.say("none_free", when=turn.say_wish(wish))
+        if free:
+            offer(turn, _spread(free), nearest=True)
+        else:
+            check(turn, wall_time(f"{wish.day}T00:00") if wish.day > turn.clock.now.date().isoformat() else None)
+            state.searched = True
+    elif free:
+        offer(turn, _spread(free), nearest=True)
+    else:
+        state.expecting, state.offers, state.wanted = "slot", [], Wish()
+        turn.say("none_free_at_all")
+
+
+def _spread(slots: list[str]) -> list[str]:
+    """A few of many, from the first to the last."""
+    if len(slots) <= _MAX_OFFERS:
+        return slots
+    step = (len(slots) - 1) / (_MAX_OFFERS - 1)
+    return [slots[round(index * step)] for index in range(_MAX_OFFERS)]
+
+
+def _moments(value: Any) -> list[str]:
+    """The moments of a tool's answer as wall times; what is none is left out."""
+    if not isinstance(value, (list, tuple)):
+        return []
+    moments: list[str] = []
+    for entry in cast("Sequence[Any]", value):
+        try:
+            moments.append(wall_time(str(entry)).isoformat(timespec="minutes"))
+        except ValueError:
+            continue
+    return moments
+
+
+def _told_other(turn: Turn, name: str, result: ToolResult) -> None:
+    """A tool that only the agent's owner knows: its message if it has one, else what it gave, readably."""
+    label = name.removeprefix("get_").replace("_", " ")
+    if result.status in {"failed", "refused", "invalid", "not_found", "unavailable"}:
+        turn.say("tool_failed", label=label)
+        return
+    message = result.output.get("message")
+    shown = _readable(turn, result.output)
+    if isinstance(message, str) and message.strip():
+        turn.say("tool_ok", text=message.strip()[:600])
+    elif shown:
+        turn.say("tool_result", label=label, values=turn.language.join(shown))
+    else:
+        turn.say("tool_done", label=label)
+
+
+def _readable(turn: Turn, output: Mapping[str, Any], depth: int = 0) -> list[str]:
+    shown: list[str] = []
+    for key, value in list(output.items())[:_MAX_SHOWN]:
+        if key in _HIDDEN or key.endswith("_id") or value is None:
+            continue
+        shown += _entry(turn, key.replace("_", " "), value, depth)
+    return shown[:_MAX_SHOWN]
+
+
+def _entry(turn: Turn, label: str, value: Any, depth: int) -> list[str]:
+    match value:
+        case bool():
+            return [f"{label} {turn.phrase('yes_value' if value else 'no_value')}"]
+        case int() | float():
+            return [f"{label} {value:,}"]
+        case str() if value.strip():
+            return [f"{label} {value.strip()[:120]}"]
+        case {"amount": int() | float() as amount, **rest}:
+            currency = rest.get("currency")
+            return [f"{label} {turn.show_money(amount, currency if isinstance(currency, str) else None)}"]
+        case dict() if depth == 0:
+            return _readable(turn, cast("Mapping[str, Any]", value), depth + 1)
+        case _:
+            return []

@@ -1,0 +1,204 @@
+"""One step of the form policy while it is being thought out."""
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, time
+from typing import Any
+
+from tenantry.domain.agent import Variable, VariableType
+from tenantry.domain.tools import ToolCallRequest
+from tenantry.domain.values import VariableValue
+from tenantry.llm.base import ModelEvent, ModelRequest, QuickReplies, StateSaved, TextDelta, VariableNoted
+from tenantry.llm.form_policy.language import Clock, Language
+from tenantry.llm.form_policy.languages import load_language
+from tenantry.llm.form_policy.readers.amounts import say_money
+from tenantry.llm.form_policy.readers.contacts import say_phone
+from tenantry.llm.form_policy.state import DialogueState, Wish, load_state, save_state
+
+_MONTH_FIRST = frozenset({"US", "PH", "PR", "GU"})
+_LONGEST_SHOWN = 160
+_MAX_QUICK_REPLIES = 10
+
+SET = "set_appointment"
+CHECK = "check_availability"
+MOVE = "reschedule_appointment"
+CANCEL = "cancel_appointment"
+APPOINTMENT_TOOLS = frozenset({SET, CHECK, MOVE, CANCEL})
+
+
+class Turn:
+    """What is known, and what is to be said, noted and called in this step."""
+
+    def __init__(self, request: ModelRequest) -> None:
+        self.request = request
+        self.agent = request.agent
+        self.language: Language = load_language(request.agent.language)
+        self.state: DialogueState = load_state(request.state)
+        self.known: dict[str, VariableValue] = dict(request.known)
+        self.tools = frozenset(tool.name for tool in request.tools)
+        self.day_first = request.agent.region not in _MONTH_FIRST
+        self.clock = Clock(request.now, request.agent.business_hours, self.day_first)
+        self.lines: list[str] = []
+        self.quick: tuple[str, ...] = ()
+        self.call: ToolCallRequest | None = None
+        self.progress = False
+        self._notes: dict[str, VariableValue | None] = {}
+
+    # What is known
+
+    @property
+    def required(self) -> Iterator[Variable]:
+        """The required variables that are asked for one by one."""
+        return (v for v in self.agent.variables if v.required and v.name not in self.slot_names)
+
+    @property
+    def slot_names(self) -> frozenset[str]:
+        """The variables that are the wanted time of the appointment: a date with time, or a date and a time."""
+        if SET not in self.tools:
+            return frozenset()
+        function = next((f for f in self.agent.enabled_functions() if f.name == SET), None)
+        listed = [v for name in (function.variables if function else ()) if (v := self.agent.variable(name))]
+        moments = [v.name for v in listed if v.type is VariableType.DATETIME]
+        if moments:
+            return frozenset(moments[:1])
+        days = [v.name for v in listed if v.type is VariableType.DATE]
+        times = [v.name for v in listed if v.type is VariableType.TIME]
+        return frozenset((days[0], times[0])) if days and times else frozenset()
+
+    def unconfirmed(self) -> list[Variable]:
+        """The noted values that were not read back yet."""
+        return [v for v in self.agent.variables if v.name in self.known and not self.known[v.name].confirmed]
+
+    # What is noted
+
+    def note(self, variable: Variable, value: Any, heard: str, *, confirmed: bool) -> None:
+        """Note a value."""
+        noted = VariableValue(value, heard[:_LONGEST_SHOWN], confirmed)
+        if self.known.get(variable.name) != noted:
+            self.known[variable.name] = noted
+            self._notes[variable.name] = noted
+        self.progress = True
+
+    def confirm(self, names: Iterable[str]) -> None:
+        """The contact agreed to these values."""
+        for name in names:
+            noted = self.known.get(name)
+            if noted and not noted.confirmed:
+                self.known[name] = self._notes[name] = VariableValue(noted.value, noted.heard)
+
+    def take_back(self, name: str) -> None:
+        """Forget a value."""
+        if self.known.pop(name, None) is not None:
+            self._notes[name] = None
+
+    # What is said
+
+    def phrase(self, key: str, index: int = 0, **values: str) -> str:
+        """A phrase of the language; its phrasings take turns with `index`."""
+        phrasings = self.language.phrases[key]
+        return phrasings[index % len(phrasings)].format(**values)
+
+    def say(self, key: str, index: int = 0, **values: str) -> None:
+        """Say a phrase."""
+        self.lines.append(self.phrase(key, index, **values))
+
+    def rotate(self, key: str, **values: str) -> None:
+        """Say a phrase in the next of its phrasings, so that it is not the same every time."""
+        self.say(key, self.state.turns, **values)
+
+    def offer_replies(self, *choices: str) -> None:
+        """Short answers to choose from."""
+        self.quick = tuple(dict.fromkeys(choices))[:_MAX_QUICK_REPLIES]
+
+    def show(self, variable: Variable, value: Any) -> str:
+        """A value as one would say it."""
+        region = self.agent.region
+        match variable.type, value:
+            case VariableType.MONEY, {"amount": int() | float() as amount, **rest}:
+                currency = rest.get("currency")
+                return self.show_money(amount, currency if isinstance(currency, str) else None)
+            case VariableType.PHONE, str():
+                return say_phone(value, region)
+            case VariableType.YES_NO, bool():
+                return self.phrase("yes_value" if value else "no_value")
+            case VariableType.DATE, str():
+                return self._show_iso(value)
+            case VariableType.TIME, str():
+                return self._show_iso(f"1970-01-01T{value}", day=False)
+            case VariableType.DATETIME, str():
+                return self._show_iso(value)
+            case _:
+                text = str(value)
+                return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1].rstrip() + "…"
+
+    def show_money(self, amount: float, currency: str | None) -> str:
+        """An amount with its currency."""
+        return say_money(amount, currency)
+
+    def _show_iso(self, iso: str, *, day: bool = True) -> str:
+        try:
+            moment = datetime.fromisoformat(iso)
+        except ValueError:
+            return iso
+        if not day:
+            return self.say_time(moment.time())
+        return self.say_moment(moment) if "T" in iso else self.say_day(moment.date())
+
+    def say_day(self, day: date) -> str:
+        """A day in words."""
+        return self.language.say_day(day, self.day_first, self.clock.now.date())
+
+    def say_time(self, at: time) -> str:
+        """A time of day in words."""
+        return self.language.say_time(at, self.agent.region)
+
+    def say_moment(self, moment: datetime) -> str:
+        """ "Tuesday 24 November at 3:00 pm"."""
+        return self.phrase("at", day=self.say_day(moment.date()), time=self.say_time(moment.time()))
+
+    def say_start(self, start: str) -> str:
+        """ "on Tuesday 24 November at 3:00 pm", of a wall time."""
+        return self.phrase("on_day", day=self.say_moment(wall_time(start)))
+
+    def say_wish(self, wish: Wish) -> str:
+        """A wish as far as it goes."""
+        if wish.start:
+            return self.say_start(wish.start)
+        if wish.day and wish.last_day:
+            first, last = date.fromisoformat(wish.day), date.fromisoformat(wish.last_day)
+            return self.phrase("between_days", day=self.say_day(first), last=self.say_day(last))
+        if wish.day:
+            return self.phrase("on_day", day=self.say_day(date.fromisoformat(wish.day)))
+        return (
+            self.phrase("at_time", time=self.say_time(time.fromisoformat(wish.at))) if wish.at else self.phrase("then")
+        )
+
+    def question(self, variable: Variable) -> str:
+        """The agent's own question, else the language's."""
+        return variable.question.strip() or self.language.question(variable)
+
+    # What comes of it
+
+    def ask_tool(self, name: str, **arguments: Any) -> None:
+        """Call a tool of the owner; nothing else is done in this step."""
+        self.state.calls += 1
+        self.call = ToolCallRequest(f"form-{self.state.calls}", name, {"user_id": self.request.user_id, **arguments})
+
+    def events(self) -> Iterator[ModelEvent]:
+        """The step as events."""
+        for name, value in self._notes.items():
+            yield VariableNoted(name, value)
+        if self.lines:
+            yield TextDelta(" ".join(self.lines) + (" " if self.call else ""))
+        if self.quick and self.call is None:
+            yield QuickReplies(self.quick)
+        yield StateSaved(save_state(self.state))
+        if self.call is not None:
+            yield self.call
+
+
+def wall_time(moment: str) -> datetime:
+    """The wall time of an ISO moment of the agent's zone, without its offset.
+
+    Raises ValueError for a text that is no moment.
+    """
+    return datetime.fromisoformat(moment).replace(tzinfo=None)
