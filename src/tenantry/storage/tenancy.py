@@ -107,6 +107,14 @@ class Database:
             yield TenantTx(tenant_id, conn)
 
     @asynccontextmanager
+    async def untenanted(self) -> AsyncGenerator[TenantTx]:
+        """A transaction of the application's role on a connection that never had a tenant, which must see nothing:
+        for the proof of isolation alone."""
+        await self._app.expire_connections()
+        async with self._transaction(self._app, "BEGIN") as conn:
+            yield TenantTx(UUID(int=0), conn)
+
+    @asynccontextmanager
     async def operator(self, tenant_id: UUID | None = None) -> AsyncGenerator[TenantTx]:
         """A transaction of the operator, in one tenant's rows too when it is given."""
         nobody = UUID(int=0)

@@ -1,0 +1,1 @@
+"""`tenantry prove`: tries to cross every border of the installation and says what it tried."""

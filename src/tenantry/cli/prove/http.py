@@ -1,0 +1,73 @@
+"""Requests over real HTTP, under any key."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import msgspec
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is sent: `path` with its parameters filled in."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: Mapping[str, Any] | None = None
+
+    @property
+    def text(self) -> str:
+        """Everything of it as one text, to tell what an answer merely repeats."""
+        return f"{self.path} {dict(self.query)} {msgspec.json.encode(self.body).decode()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    text: str
+
+    def json(self) -> Any:
+        """The body as JSON, or None when it is not."""
+        try:
+            return msgspec.json.decode(self.text)
+        except msgspec.DecodeError:
+            return None
+
+    def field(self, name: str) -> Any:
+        """A field of the body when that is an object, else None."""
+        body = self.json()
+        return body.get(name) if isinstance(body, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+
+    def holds_any(self, marks: frozenset[str], request: Request) -> list[str]:
+        """Which of the marks the answer holds and the request did not."""
+        return sorted(mark for mark in marks if mark in self.text and mark not in request.text)
+
+
+class Wire:
+    """One server, any key."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def send(self, key: str | None, request: Request) -> Answer:
+        """The answer to the request under this key, or without one."""
+        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        if request.body is not None:
+            headers["Content-Type"] = "application/json"
+        async with self._session.request(
+            request.method,
+            request.path,
+            params=dict(request.query),
+            data=None if request.body is None else msgspec.json.encode(request.body),
+            headers=headers,
+        ) as response:
+            return Answer(response.status, (await response.read()).decode(errors="replace"))
+
+    async def reply(self, key: str, **body: Any) -> Answer:
+        """`POST /api/agent/reply`; fields that are None are left out."""
+        given = {name: value for name, value in body.items() if value is not None}
+        return await self.send(key, Request("POST", "/api/agent/reply", body=given))

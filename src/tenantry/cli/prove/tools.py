@@ -1,0 +1,112 @@
+"""What a model that was talked round could ask of the tools."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tenantry.cli.prove.seeding import Acting, acting_as
+from tenantry.cli.prove.world import Party, World
+from tenantry.domain.tools import ToolResult
+from tenantry.storage.isolation.crossing import Crossing
+from tenantry.storage.isolation.seeding import count_audited
+from tenantry.storage.isolation.tables import fingerprints
+from tenantry.storage.tenancy import Database
+
+BORDER = "tool arguments"
+_STEP = 91
+
+
+async def attack(db: Database, world: World) -> list[Crossing]:
+    """Try every tool with a forged user, another's booking, and arguments that nobody asked for."""
+    # A time that could be booked: what is refused here is refused for the forgery.
+    start = {"start": (datetime.now(UTC) + timedelta(days=3)).strftime("%Y-%m-%dT12:00")}
+    found: list[Crossing] = []
+    for intruder in (world.neighbour, world.b.first, world.b.own):
+        acting = await acting_as(db, intruder, step=_STEP)
+        for tool, arguments in _calls(intruder, start):
+            for forged in (world.victim.member_id, world.a.tenant_id):
+                found.append(await _user_id(db, acting, world.victim, intruder, tool, arguments, str(forged)))
+            for extra in ("owner", "owner_member_id", "calendar_id", "tenant_id"):
+                found.append(await _extra(db, acting, world.victim, intruder, tool, arguments, extra))
+        found += await _bookings(db, acting, world.victim, intruder, start)
+    own = await acting_as(db, world.victim, step=_STEP)
+    other = await acting_as(db, world.neighbour, step=_STEP)
+    to_other = replace(own, context=replace(own.context, contact_id=other.context.contact_id))
+    return [*found, *await _bookings(db, to_other, world.victim, world.victim, start)]
+
+
+def _calls(intruder: Party, start: dict[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    own = {"booking_id": str(intruder.booking_id)}
+    yield "check_availability", {}
+    yield "set_appointment", {**start, "matter": "forged"}
+    yield "reschedule_appointment", {**own, **start}
+    yield "cancel_appointment", own
+
+
+async def _user_id(
+    db: Database, acting: Acting, victim: Party, intruder: Party, tool: str, arguments: dict[str, Any], forged: str
+) -> Crossing:
+    action = "tool.refused"
+    before = await _state(db, victim, intruder)
+    async with db.tenant(intruder.tenant_id) as tx:
+        audited = await count_audited(tx, action)
+    result = await acting.tool(tool, **arguments, user_id=forged)
+    async with db.tenant(intruder.tenant_id) as tx:
+        told = await count_audited(tx, action) > audited
+    kind = "the victim's" if forged == str(victim.member_id) else "the victim's tenant's"
+    return _verdict(
+        f"{tool}, user_id is {kind}",
+        intruder,
+        "refused and audited",
+        result,
+        ("" if told else ", not audited") + await _difference(db, victim, intruder, before),
+        wanted=frozenset({"refused"}),
+        sound=told,
+    )
+
+
+async def _extra(
+    db: Database, acting: Acting, victim: Party, intruder: Party, tool: str, arguments: dict[str, Any], extra: str
+) -> Crossing:
+    before = await _state(db, victim, intruder)
+    result = await acting.tool(tool, **arguments, **{extra: str(victim.member_id)})
+    changed = await _difference(db, victim, intruder, before)
+    wanted = frozenset({"invalid", "refused"})
+    return _verdict(f"{tool} with an argument {extra}", intruder, "invalid", result, changed, wanted=wanted)
+
+
+async def _bookings(
+    db: Database, acting: Acting, victim: Party, intruder: Party, start: dict[str, str]
+) -> list[Crossing]:
+    found: list[Crossing] = []
+    for tool, arguments in (("cancel_appointment", {}), ("reschedule_appointment", start)):
+        before = await _state(db, victim, intruder)
+        result = await acting.tool(tool, booking_id=str(victim.booking_id), **arguments)
+        changed = await _difference(db, victim, intruder, before)
+        of = "another contact's" if intruder is victim else "the victim's"
+        what = f"{tool}, booking_id is {of}"
+        found.append(_verdict(what, intruder, "not_found", result, changed, wanted=frozenset({"not_found"})))
+    return found
+
+
+async def _state(db: Database, *parties: Party) -> list[str]:
+    return [(await fingerprints(db, party.tenant_id))["bookings"] for party in parties]
+
+
+async def _difference(db: Database, victim: Party, intruder: Party, before: list[str]) -> str:
+    return "" if await _state(db, victim, intruder) == before else ", bookings changed"
+
+
+def _verdict(
+    what: str,
+    intruder: Party,
+    expected: str,
+    result: ToolResult,
+    noted: str,
+    *,
+    wanted: frozenset[str],
+    sound: bool = True,
+) -> Crossing:
+    held = result.status in wanted and sound and "changed" not in noted
+    return Crossing(BORDER, f"agent of {intruder.name}, {intruder.slug}", what, expected, result.status + noted, held)

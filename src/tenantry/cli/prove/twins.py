@@ -1,0 +1,53 @@
+"""The same ids in two tenants: the attacker's tenant gets a row of its own under every id of the victim's."""
+
+from tenantry.cli.prove.cases import CASES
+from tenantry.cli.prove.http import Request, Wire
+from tenantry.cli.prove.world import World
+from tenantry.storage.isolation.crossing import Crossing
+from tenantry.storage.isolation.tables import fingerprints
+from tenantry.storage.isolation.twins import copy_rows
+from tenantry.storage.tenancy import Database
+
+BORDER = "same ids"
+
+
+async def attack(wire: Wire, db: Database, world: World) -> list[Crossing]:
+    """Make the twins, then read, change and delete them as their own tenant."""
+    words = {party.word: f"twin{party.word}" for party in world.a.parties}
+    found = await copy_rows(db, world.a.tenant_id, world.b.tenant_id, words)
+    before = await fingerprints(db, world.a.tenant_id)
+    for route, case in CASES.items():
+        request = case.request(world.victim)
+        if "{" in route and request.method == "GET":
+            found.append(await _read(wire, world, route, request))
+    path = f"/api/v1/agents/{world.victim.agent_id}"
+    deleted = await wire.send(world.b.owner_key, Request("DELETE", path))
+    after = await fingerprints(db, world.a.tenant_id)
+    changed = sorted(name for name in before if before[name] != after.get(name))
+    still = await wire.send(world.victim.key, Request("GET", path))
+    found.append(
+        Crossing(
+            BORDER,
+            "another tenant's owner",
+            "DELETE /api/v1/agents/{agent_id}, its own twin",
+            "204, the victim's as they were",
+            f"{deleted.status}, {f'changed {changed}' if changed else 'the victim’s as they were'}",
+            held=deleted.status == 204 and not changed and still.status == 200 and world.victim.word in still.text,
+        )
+    )
+    return found
+
+
+async def _read(wire: Wire, world: World, route: str, request: Request) -> Crossing:
+    answer = await wire.send(world.b.owner_key, request)
+    word = world.victim.word
+    # The twin's own word ends with the victim's.
+    leaked = word in answer.text.replace(f"twin{word}", "") or str(world.a.tenant_id) in answer.text
+    return Crossing(
+        BORDER,
+        "another tenant's owner",
+        f"{route}, its own twin",
+        "200, the twin",
+        f"{answer.status}, {'the victim’s' if leaked else 'the twin'}",
+        held=answer.status == 200 and not leaked,
+    )

@@ -1,0 +1,197 @@
+"""Two throw-away tenants whose members own something of every kind, each marked with its owner's word."""
+
+import secrets
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from tenantry.auth.api_keys import hash_key, make_key
+from tenantry.domain.access import Scope
+from tenantry.domain.agent import WEEKDAYS, AgentDefinition, Function, OpeningHours, Variable, VariableType
+from tenantry.domain.ids import new_id
+from tenantry.domain.tenant import Role
+from tenantry.storage.isolation.seeding import remove_member
+from tenantry.storage.repositories import agents, api_keys, audit, tenants
+from tenantry.storage.tenancy import Database, TenantTx
+
+NOTHING_YET = UUID(int=0)
+ACTOR = "operator:prove"
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """An owner of things, a member or (without `member_id`) the tenant itself, and what is theirs. `word` is in every
+    text of theirs and in nobody else's. The ids from `conversation_id` on are there once it has spoken and booked."""
+
+    name: str
+    tenant_id: UUID
+    slug: str
+    member_id: UUID | None
+    key: str
+    word: str
+    agent_id: UUID
+    spare_agent_id: UUID
+    conversation_id: UUID = NOTHING_YET
+    turn_id: UUID = NOTHING_YET
+    booking_id: UUID = NOTHING_YET
+
+    @property
+    def lead_id(self) -> str:
+        """The caller's own id of the party's contact."""
+        return f"lead-{self.word}"
+
+    @property
+    def reference(self) -> str:
+        """The caller's own id of the party's conversation."""
+        return f"talk-{self.word}"
+
+    @property
+    def email(self) -> str:
+        """The address of the party's contact."""
+        return f"{self.word}@contact.example"
+
+    @property
+    def marks(self) -> frozenset[str]:
+        """What nobody else's answer may hold: the word, and the ids of what is theirs."""
+        ids = (self.agent_id, self.spare_agent_id, self.conversation_id, self.turn_id, self.booking_id)
+        return frozenset({self.word, *(str(identifier) for identifier in ids if identifier != NOTHING_YET)})
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two tenants: two members who edit, its owner and a viewer, and the tenant's own key and things."""
+
+    tenant_id: UUID
+    slug: str
+    first: Party
+    second: Party
+    own: Party
+    owner_key: str
+    viewer_key: str
+
+    @property
+    def parties(self) -> tuple[Party, Party, Party]:
+        """All who own something here."""
+        return (self.first, self.second, self.own)
+
+
+@dataclass(frozen=True, slots=True)
+class DeadKeys:
+    """Keys of the first tenant that must not open anything, and the victim's keys that lack one scope each."""
+
+    revoked: str
+    removed_members: str
+    without: dict[Scope, str]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Side `a` is attacked, first of all its `first` member; side `b` attacks."""
+
+    a: Side
+    b: Side
+    dead: DeadKeys
+
+    @property
+    def victim(self) -> Party:
+        """The member whose things are tried to be reached."""
+        return self.a.first
+
+    @property
+    def neighbour(self) -> Party:
+        """The other member of the victim's tenant."""
+        return self.a.second
+
+
+@dataclass(slots=True)
+class Estate:
+    """What was made so far, so that all of it can be removed whatever happens."""
+
+    tenant_ids: list[UUID]
+    emails: list[str]
+
+    async def remove(self, db: Database) -> None:
+        """Remove both tenants with all their rows, and their people."""
+        for tenant_id in self.tenant_ids:
+            async with db.operator(tenant_id) as tx:
+                await tenants.delete(tx, tenant_id)
+        async with db.operator() as tx:
+            for email in self.emails:
+                await tenants.delete_user(tx, email)
+
+
+async def make_world(db: Database, estate: Estate) -> World:
+    """Both tenants with members, keys and agents; nobody has spoken yet."""
+    run_id = secrets.token_hex(5)
+    a = await _side(db, estate, f"prove-a-{run_id}")
+    b = await _side(db, estate, f"prove-b-{run_id}")
+    async with db.operator(a.tenant_id) as tx:
+        revoked, revoked_id = await _key(tx, "revoked", None)
+        await api_keys.revoke(tx, revoked_id)
+        gone = await _member(tx, estate, a.slug, "gone", Role.OWNER)
+        removed, _ = await _key(tx, "removed", gone)
+        await remove_member(tx, gone)
+        without = {
+            scope: (await _key(tx, f"without {scope}", a.first.member_id, frozenset(Scope) - {scope}))[0]
+            for scope in Scope
+        }
+    return World(a, b, DeadKeys(revoked, removed, without))
+
+
+async def _side(db: Database, estate: Estate, slug: str) -> Side:
+    tenant_id = new_id()
+    estate.tenant_ids.append(tenant_id)
+    async with db.operator(tenant_id) as tx:
+        await tenants.create(tx, slug, f"Tenant {slug}", "UTC", tenant_id)
+        first = await _party(tx, estate, slug, "first")
+        second = await _party(tx, estate, slug, "second")
+        own = await _party(tx, estate, slug, None)
+        await tenants.set_active_agent(tx, own.agent_id)
+        owner_key, _ = await _key(tx, "owner", await _member(tx, estate, slug, "owner", Role.OWNER))
+        viewer_key, _ = await _key(tx, "viewer", await _member(tx, estate, slug, "viewer", Role.VIEWER))
+        await audit.record(tx, actor=ACTOR, action="tenant.seeded", target=f"tenant:{tenant_id}")
+    return Side(tenant_id, slug, first, second, own, owner_key, viewer_key)
+
+
+async def _party(tx: TenantTx, estate: Estate, slug: str, name: str | None) -> Party:
+    member_id = await _member(tx, estate, slug, name, Role.EDITOR) if name else None
+    word = f"word{secrets.token_hex(8)}"
+    key, _ = await _key(tx, f"of {name or 'the tenant'}", member_id)
+    definition = definition_of(word)
+    agent = await agents.create(tx, definition, member_id)
+    spare = await agents.create(tx, replace(definition, name=f"Spare {word}"), member_id)
+    return Party(name or "tenant", tx.tenant_id, slug, member_id, key, word, agent.id, spare.id)
+
+
+async def _member(tx: TenantTx, estate: Estate, slug: str, name: str, role: Role) -> UUID:
+    email = f"{name}@{slug}.example"
+    estate.emails.append(email)
+    return await tenants.add_member(tx, email, role, name)
+
+
+async def _key(
+    tx: TenantTx, name: str, member_id: UUID | None, scopes: frozenset[Scope] = frozenset(Scope)
+) -> tuple[str, UUID]:
+    key = make_key(tx.tenant_id)
+    key_id = await api_keys.create(tx, key_hash=hash_key(key), name=name, member_id=member_id, scopes=scopes)
+    return key, key_id
+
+
+_FUNCTIONS = {
+    "check_availability": (),
+    "set_appointment": ("matter",),
+    "reschedule_appointment": (),
+    "cancel_appointment": (),
+}
+
+
+def definition_of(word: str) -> AgentDefinition:
+    """An agent that is always open, with the word in all it says."""
+    return AgentDefinition(
+        name=f"Agent {word}",
+        personality=f"Personality {word}",
+        instructions=f"Instructions {word}",
+        greeting=f"Greeting {word}",
+        business_hours=(OpeningHours(days=WEEKDAYS, opens="00:00", closes="24:00"),),
+        variables=(Variable(name="matter", type=VariableType.TEXT, question=f"What is it about, {word}?"),),
+        functions=tuple(Function(name=name, variables=variables) for name, variables in _FUNCTIONS.items()),
+    )
