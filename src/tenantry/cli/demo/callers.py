@@ -11,7 +11,8 @@ MAX_TURNS = 20
 
 @dataclass(slots=True)
 class Caller:
-    """One side of a conversation with one agent. `answers` has what to say for each missing variable."""
+    """One side of a conversation with one agent. `answers` has what to say for each missing variable, `when_optional`
+    what to say to a question that may be skipped."""
 
     name: str
     agent_id: str
@@ -19,6 +20,7 @@ class Caller:
     opening: str
     answers: dict[str, str]
     wanted_time: str
+    when_optional: str = "Skip"
     transcript: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     booking: dict[str, Any] | None = None
 
@@ -42,6 +44,8 @@ class Caller:
         offered: list[str] = answer["quickReplies"]
         if any(choice.lower().startswith("yes") for choice in offered):
             return "Yes, that is right"
+        if any(choice.lower() == "skip" for choice in offered):
+            return self.when_optional
         for name, said in list(self.answers.items()):
             if name in answer["missing"] and name not in answer["variables"]:
                 return said

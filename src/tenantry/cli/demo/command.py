@@ -76,6 +76,7 @@ def _callers(tenant: Tenant) -> dict[str, Caller]:
             opening="Hi, I would like to sell my house",
             answers={"property_address": "It's 123 Main Street, Springfield", "email": "ada at example dot com"},
             wanted_time="Next Tuesday at three pm, please",
+            when_optional="I was hoping for half a million",
         ),
         JON: Caller(
             name="Grace",
@@ -113,7 +114,7 @@ def _transcripts(callers: dict[str, Caller]) -> RenderableType:
             Text.assemble((f"{who}: ", "bold cyan" if who == caller.name else "bold yellow"), said)
             for who, said in caller.transcript
         ]
-        panels.append(Panel(Group(*lines), title=f"{caller.name} ↔ agent of {email}"))
+        panels.append(Panel(Group(*lines), title=f"{caller.name} calls {email}"))
     table.add_row(*panels)
     return table
 
