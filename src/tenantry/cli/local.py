@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import typer
+import uvloop
 
 from tenantry.auth.api_keys import hash_key, make_key
 from tenantry.domain.access import Scope
@@ -35,7 +36,9 @@ def settings_for(home: Path | None) -> Settings:
 def run(command: Coroutine[Any, Any, int | None]) -> None:
     """Run a command to its end; an error of ours is one clear line and exit code 1."""
     try:
-        code = asyncio.run(command)
+        # The loop that uvicorn would choose if it made it.
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            code = runner.run(command)
     except TenantryError as error:
         lines = [error.detail, *(f"  {fault.field}: {fault.message}" for fault in error.errors)]
         print("\n".join(lines), file=sys.stderr)

@@ -44,7 +44,12 @@ def bind(host: str, port: int) -> socket.socket:
 async def serving(runtime: Runtime, bound: socket.socket) -> AsyncGenerator[str]:
     """Serve while inside; the value is the server's URL. At the end, running requests are finished first."""
     config = uvicorn.Config(
-        create_app(runtime), log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=10
+        create_app(runtime),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=10,
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[bound]))
