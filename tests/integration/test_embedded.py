@@ -319,6 +319,15 @@ async def test_a_server_that_cannot_start_says_why(home: Path) -> None:
         assert await one(address, "SELECT 1") == 1
 
 
+async def test_a_failed_initdb_says_why_and_may_be_repeated(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(cluster_files, "_FIRST_SETTINGS", {"shared_buffers": "nonsense"})
+        with pytest.raises(ConfigurationError, match=r'initdb says:(.|\n)*"nonsense"'):
+            await EmbeddedServer(home, PASSWORD).start()
+    async with serving(home) as address:
+        assert await one(address, "SELECT 1") == 1
+
+
 async def test_start_outside_the_main_thread_is_refused(home: Path) -> None:
     with pytest.raises(RuntimeError, match="main thread"):
         await asyncio.to_thread(asyncio.run, EmbeddedServer(home, PASSWORD).start())

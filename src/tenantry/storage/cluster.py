@@ -152,12 +152,14 @@ class Initdb:
         options = [f"--pwfile={password_file}", f"--pgdata={self._folder / 'data'}", f"--username={SUPERUSER}"]
         options += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         options += ["--no-instructions", *(f"--set={name}={value}" for name, value in _FIRST_SETTINGS.items())]
+        self._start_of_output = size_of_log(cluster.log)
         self.process = spawn(programs / "initdb", options, user, signal.SIGKILL, cluster.log)
 
     def finish(self) -> None:
         """Put the data folder in its place; raises ConfigurationError when initdb failed."""
         if self.process.returncode != 0:
-            raise ConfigurationError(f"PostgreSQL could not make its data folder; see {self._cluster.log}")
+            said = tail_of_log(self._cluster.log, self._start_of_output)
+            raise ConfigurationError(f"PostgreSQL could not make its data folder; initdb says:\n{said}")
         (self._folder / "data").rename(self._cluster.data)
         folder = os.open(self._cluster.folder, os.O_RDONLY)
         try:
@@ -193,6 +195,18 @@ def spawn(
         )
     finally:
         os.close(output)
+
+
+def size_of_log(log: Path) -> int:
+    """In bytes; 0 when there is no log yet."""
+    return log.stat().st_size if log.exists() else 0
+
+
+def tail_of_log(log: Path, start: int) -> str:
+    """What was written to the log from byte `start` on, of that the last 2000 bytes."""
+    with log.open("rb") as file:
+        file.seek(start)
+        return file.read()[-2000:].decode(errors="replace").strip()
 
 
 def server_options(cluster: Cluster) -> list[str]:

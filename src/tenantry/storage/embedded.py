@@ -24,7 +24,9 @@ from tenantry.storage.cluster import (
     make_folders,
     server_options,
     server_user,
+    size_of_log,
     spawn,
+    tail_of_log,
 )
 from tenantry.storage.postmaster import end_stray_server, is_live_server, read_postmaster
 
@@ -121,14 +123,12 @@ class EmbeddedServer:
         log = self._cluster.log
         give_up = time.monotonic() + _OLD_SERVER_PATIENCE_S
         while True:
-            start_of_output = log.stat().st_size if log.exists() else 0
+            start_of_output = size_of_log(log)
             options = server_options(self._cluster)
             self._process = spawn(programs / "postgres", options, user, signal.SIGINT, log)
             if await self._becomes_ready(self._process):
                 break
-            with log.open("rb") as file:
-                file.seek(start_of_output)
-                output = file.read()[-2000:].decode(errors="replace")
+            output = tail_of_log(log, start_of_output)
             # The processes of a server that was killed may hold its memory for a moment longer.
             if time.monotonic() >= give_up or not any(word in output for word in _OLD_SERVER_HOLDS):
                 raise ConfigurationError(f"The embedded PostgreSQL did not start; {log} says:\n{output}")
