@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from zoneinfo import ZoneInfo
 
+import aiohttp
 from rich.console import Console
 from rich.table import Table
 
@@ -49,7 +50,7 @@ async def _checks(settings: Settings) -> AsyncGenerator[Check]:
     zone = ZoneInfo("Europe/London").key
     yield Check("time zones", True, f"tzdata {version('tzdata')} ({zone} is known)")
     yield Check("models", models.find(models.DEFAULT) is not None, f"{models.DEFAULT} answers without key or network")
-    yield _port(settings)
+    yield await _port(settings)
     began = time.perf_counter()
     try:
         async with open_runtime(settings) as runtime:
@@ -63,10 +64,19 @@ async def _checks(settings: Settings) -> AsyncGenerator[Check]:
         yield Check("database", False, error.detail)
 
 
-def _port(settings: Settings) -> Check:
+async def _port(settings: Settings) -> Check:
     where = f"{settings.http.host}:{settings.http.port}"
     try:
         bind(settings.http.host, settings.http.port).close()
     except TenantryError as error:
-        return Check("address", False, error.detail)
+        running = await _answers(f"http://{where}/healthz")
+        return Check("address", running, f"Tenantry answers on {where}" if running else error.detail)
     return Check("address", True, f"{where} is free")
+
+
+async def _answers(url: str) -> bool:
+    try:
+        async with aiohttp.ClientSession() as session, session.get(url) as response:
+            return await response.json() == {"status": "ok"}
+    except (aiohttp.ClientError, ValueError):
+        return False

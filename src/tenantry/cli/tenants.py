@@ -2,6 +2,7 @@
 
 import re
 from typing import Annotated
+from zoneinfo import available_timezones
 
 import typer
 from rich.console import Console
@@ -39,6 +40,8 @@ def tenant_create(
 async def _tenant_create(settings: Settings, slug: str, name: str, time_zone: str) -> None:
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", slug):
         raise InvalidInput(f"{slug!r} is not of lower-case letters, digits and dashes.")
+    if time_zone not in available_timezones():
+        raise InvalidInput(f"{time_zone!r} is no IANA time zone, such as Europe/London.")
     tenant_id = new_id()
     async with open_runtime(settings) as runtime, runtime.db.operator(tenant_id) as tx:
         await tenants.create(tx, slug, name, time_zone, tenant_id)

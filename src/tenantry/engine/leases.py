@@ -49,12 +49,12 @@ class Leases:
         """Whether the turn is being worked on here."""
         return turn_id in self._held
 
-    async def renew(self) -> None:
-        """Renew every lease that is a quarter used up, one statement for each tenant."""
+    async def renew(self, older_than_s: float = RENEW_S) -> None:
+        """Renew every lease that was last renewed this long ago, one statement for each tenant."""
         now = asyncio.get_running_loop().time()
         due: dict[UUID, list[UUID]] = defaultdict(list)
         for turn_id, held in self._held.items():
-            if now - held.renewed_at >= RENEW_S:
+            if now - held.renewed_at >= older_than_s:
                 due[held.tenant_id].append(turn_id)
                 held.renewed_at = now
         for tenant_id, turn_ids in due.items():

@@ -1,0 +1,106 @@
+"""The other commands, as an operator types them."""
+
+import sys
+from pathlib import Path
+
+import aiohttp
+import pexpect
+import pytest
+
+from tests.acceptance.commands import environment, run, up
+
+
+async def test_a_tenant_of_ones_own_from_nothing(home: Path) -> None:
+    """README: tenant create, member add, key create; the key works, and not after it is revoked."""
+    code, printed = await run(home, "tenant", "create", "acme", "--name", "Acme & Co", "--time-zone", "Europe/London")
+    assert code == 0, printed
+    code, printed = await run(home, "tenant", "create", "acme")
+    assert (code, printed.count("\n")) == (1, 1)
+    assert "already" in printed
+    assert (await run(home, "member", "add", "Ada@Acme.example", "--tenant", "acme", "--role", "editor"))[0] == 0
+    code, printed = await run(home, "member", "add", "ada@acme.example", "--tenant", "acme")
+    assert code == 1
+    assert "member of this tenant already" in printed
+    async with up(home) as server:
+        assert "peterei" not in server.printed  # an installation that is in use gets no demo data
+        code, printed = await run(home, "key", "create", "--tenant", "acme", "--member", "ada@acme.example")
+        assert code == 0, printed
+        key = printed.strip()
+        assert key.startswith("tnt_")
+        assert await _status(server.url, key) == 200
+        code, printed = await run(home, "key", "list", "--tenant", "acme")
+        assert "ada@acme.example" in printed
+        assert key not in printed
+        key_id = next(word for word in printed.split() if word.count("-") == 4)
+        assert (await run(home, "key", "revoke", key_id, "--tenant", "acme"))[0] == 0
+        assert await _status(server.url, key) == 401
+        code, printed = await run(home, "key", "revoke", key_id, "--tenant", "acme")
+        assert code == 1
+
+
+async def _status(url: str, key: str) -> int:
+    headers = {"Authorization": f"Bearer {key}"}
+    async with aiohttp.ClientSession(url, headers=headers) as session, session.get("/api/v1/agents") as response:
+        return response.status
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("key", "create", "--tenant", "nobody"), "tenant create nobody"),
+        (("member", "add", "no-address", "--tenant", "x"), "no e-mail address"),
+        (("tenant", "create", "Not A Slug"), "lower-case"),
+        (("tenant", "create", "zone", "--time-zone", "Mars/Olympus"), "time zone"),
+    ],
+)
+async def test_mistakes_are_one_clear_line(home: Path, arguments: tuple[str, ...], told: str) -> None:
+    code, printed = await run(home, *arguments)
+    assert code == 1
+    assert told in printed
+    assert "Traceback" not in printed
+
+
+async def test_a_port_in_use_is_told(home: Path) -> None:
+    async with up(home) as server:
+        port = server.url.rsplit(":", 1)[1]
+        other = home.with_name("other")
+        code, printed = await run(other, "up", "--port", port)
+        assert code == 1
+        assert f"Cannot listen on 127.0.0.1:{port}" in printed
+
+
+async def test_doctor_beside_a_running_server_and_alone(home: Path) -> None:
+    code, printed = await run(home, "doctor")
+    assert code == 0, printed
+    async with up(home):
+        code, printed = await run(home, "doctor")
+        assert code == 0, printed
+        assert "peterei" in printed
+
+
+async def test_chat_talks_to_an_agent(home: Path) -> None:
+    async with up(home) as server:
+        agent = server.printed.split('"agentId":"')[1].split('"')[0]
+        child = pexpect.spawn(
+            sys.executable,
+            ["-m", "tenantry", "chat", "--agent", agent],
+            env=environment(home),  # pyright: ignore[reportArgumentType]
+            encoding="utf-8",
+            timeout=30,
+        )
+        for said, answered in (
+            ("I want to sell 123 Main Street, Springfield", "e-mail address"),
+            ("mark at example dot com", "agent>"),
+            ("what did you note?", "mark@example.com"),
+        ):
+            await child.expect("you> ", async_=True)
+            child.sendline(said)
+            await child.expect(answered, async_=True)
+        await child.expect("you> ", async_=True)
+        child.sendline("")
+        await child.expect(pexpect.EOF, async_=True)
+        child.close()
+        assert child.exitstatus == 0
+    code, printed = await run(home, "chat", "--agent", "Property Seller Agent")
+    assert code == 1
+    assert "name one by its id" in printed
