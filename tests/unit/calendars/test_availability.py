@@ -219,6 +219,12 @@ def test_past_notice_and_horizon() -> None:
     assert obstacle(plan, "9999-12-31T23:00Z") is NotPossible.TOO_FAR
 
 
+def test_no_start_beyond_notice_and_horizon_is_listed() -> None:
+    plan = schedule(hours=EVERY_DAY, now="2026-11-24T10:00Z", notice_minutes=120, horizon_days=1)
+    listed = plan.free_starts(span("2026-11-20T00:00Z", "2026-12-20T00:00Z"), NOTHING, 1000)
+    assert (listed[0], listed[-1]) == (at("2026-11-24T12:00Z"), at("2026-11-25T09:30Z"))
+
+
 def test_nearest_are_on_both_sides_and_in_order() -> None:
     plan = schedule(length_minutes=60)
     busy = plan.busy([span("2026-11-24T14:00Z", "2026-11-24T15:00Z")])
