@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from tenantry.domain.agent import WEEKDAYS, AgentDefinition, OpeningHours
 from tenantry.domain.booking import Interval
-from tenantry.domain.wall_time import first_instant
+from tenantry.domain.wall_time import day_begins, first_instant
 
 _LONGEST_STEP = timedelta(minutes=30)
 _REACH = timedelta(days=31)
@@ -39,11 +39,11 @@ class Busy:
         self._blocks = _merged(Interval(i.start - buffer, i.end + buffer) for i in intervals)
         self._ends = [block.end for block in self._blocks]
 
-    def meets(self, wanted: Interval) -> bool:
-        """Whether any busy time, with its buffers, overlaps the wanted one."""
+    def meets(self, wanted: Interval) -> Interval | None:
+        """The first busy time that overlaps the wanted one, with its buffers and those that it runs into."""
         # Blocks are disjoint and in order: if any overlaps, the first that ends after the wanted start does.
         at = bisect_right(self._ends, wanted.start)
-        return at < len(self._blocks) and self._blocks[at].start < wanted.end
+        return self._blocks[at] if at < len(self._blocks) and self._blocks[at].start < wanted.end else None
 
 
 @dataclass(frozen=True)
@@ -131,27 +131,32 @@ class Schedule:
 
     def _free(self, window: Interval, busy: Busy) -> Iterator[datetime]:
         for day in _days(window, self.zone):
-            for start in self._starts_on(day):
-                if window.start <= start < window.end and not busy.meets(self.appointment(start)):
-                    yield start
+            yield from self._free_on(day, window, busy)
 
     def _free_backwards(self, window: Interval, busy: Busy) -> Iterator[datetime]:
         for day in reversed(_days(window, self.zone)):
-            for start in reversed(self._starts_on(day)):
-                if window.start <= start < window.end and not busy.meets(self.appointment(start)):
-                    yield start
+            yield from reversed(self._free_on(day, window, busy))
 
-    def _starts_on(self, day: date) -> list[datetime]:
-        """The starts on the grid whose wall date is this day, sorted; hours of the day before may reach into it."""
+    def _free_on(self, day: date, window: Interval, busy: Busy) -> list[datetime]:
+        """The free starts on the grid on this day and in the window, sorted; hours of the day before may reach in."""
         open_times = self._open_times(day)
+        begin = max(window.start, day_begins(day, self.zone))
+        end = min(window.end, day_begins(day + _DAY, self.zone))
         starts: set[datetime] = set()
         for opening in self._openings(day - _DAY, day):
-            start = opening.start
-            while start < opening.end:
-                if start.astimezone(self.zone).date() == day and _covered(self.appointment(start), open_times):
+            start = self._on_grid(opening.start, begin)
+            while start < min(opening.end, end):
+                wanted = self.appointment(start)
+                block = busy.meets(wanted)
+                if block is None and _covered(wanted, open_times):
                     starts.add(start)
-                start += self.step
+                # Over a busy time in one stride: a month that is booked up is looked through on the event loop.
+                start = self._on_grid(start, block.end) if block else start + self.step
         return sorted(starts)
+
+    def _on_grid(self, start: datetime, least: datetime) -> datetime:
+        """The first of start, start + step, … that is not before `least`."""
+        return max(start, start - (start - least) // self.step * self.step)
 
     def _within_hours(self, wanted: Interval) -> bool:
         return _covered(wanted, self._open_times(wanted.start.astimezone(self.zone).date()))
