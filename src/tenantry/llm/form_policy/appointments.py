@@ -1,5 +1,6 @@
 """Finds a time with the contact, and makes, moves and cancels the appointment."""
 
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
 from tenantry.domain.agent import VariableType
@@ -40,12 +41,16 @@ def _chosen(turn: Turn, message: Message, intents: frozenset[Intent], readings: 
         return offers[0] if len(offers) == 1 and Intent.YES in intents and Intent.NO not in intents else None
     wish = Wish()
     wish.merge(when)
+    if when.weekday and when.day and (offered := _offered_weekday(offers, when.day.weekday())):
+        wish.day = offered
+        readings.when = replace(when, day=date.fromisoformat(offered))
     fitting = [offer for offer in offers if wish.fits(wall_time(offer))]
-    if when.at and not fitting and message.text.strip(" .!").isdigit():
-        place = int(message.text.strip(" .!")) - 1
-        clock_hours = {wall_time(offer).hour % 12 for offer in offers}
-        return offers[place] if 0 <= place < len(offers) and (place + 1) not in clock_hours else None
     return fitting[0] if len(fitting) == 1 and (when.at or when.day) else None
+
+
+def _offered_weekday(offers: list[str], weekday: int) -> str:
+    """The day of the first offer on a weekday: "Monday at 9" means the Monday just offered, not the next one."""
+    return next((day.date().isoformat() for day in map(wall_time, offers) if day.weekday() == weekday), "")
 
 
 def heard_about_appointment(turn: Turn, intents: frozenset[Intent], readings: Readings) -> bool:
@@ -92,7 +97,7 @@ def _heard_cancel_answer(turn: Turn, intents: frozenset[Intent]) -> bool:
     state = turn.state
     if (Intent.YES in intents or Intent.CANCEL in intents) and Intent.NO not in intents:
         state.expecting = ""
-        turn.ask_tool(CANCEL, **_booking_id(turn))
+        turn.ask_tool(CANCEL, _booking_id(turn))
         return True
     if Intent.NO in intents:
         state.expecting = ""
@@ -182,7 +187,7 @@ def check(turn: Turn, after: datetime | None = None) -> None:
         )
         if end > start:
             arguments["end"] = _iso(end)
-    turn.ask_tool(CHECK, **arguments)
+    turn.ask_tool(CHECK, arguments)
 
 
 def _clock(hhmm: str) -> time:
@@ -199,7 +204,8 @@ def settle_time(turn: Turn, readings: Readings, *, missed: bool) -> None:
     tool = MOVE if state.moving else SET
     if wish.start:
         state.expecting, state.asked, state.offers, state.searched = "", "", [], False
-        turn.ask_tool(tool, start=wish.start, **(_booking_id(turn) if state.moving else booked_values(turn)))
+        values = _booking_id(turn) if state.moving else booked_values(turn)
+        turn.ask_tool(tool, {**values, "start": wish.start})
     elif state.offers and (missed or readings.when is None):
         _offer_again(turn)
     elif (wish.day or wish.earliest or wish.latest) and CHECK in turn.tools:
@@ -216,9 +222,8 @@ def booked_values(turn: Turn) -> dict[str, object]:
 
 
 def _offer_again(turn: Turn) -> None:
-    slots = [slot(turn, offer) for offer in turn.state.offers]
     turn.state.misses = turn.state.misses + 1 if turn.state.expecting == "slot" else 0
-    turn.say("offer_again", turn.state.misses, slots=turn.language.join(slots))
+    turn.say("offer_again", turn.state.misses, slots=_list(turn, turn.state.offers))
     turn.state.expecting = "slot"
     _offer_replies(turn)
 
@@ -256,12 +261,21 @@ def offer(turn: Turn, slots: list[str], *, nearest: bool = False) -> None:
     """Offer free times."""
     turn.state.offers = slots
     turn.state.expecting, turn.state.misses, turn.state.asked = "slot", 0, ""
-    shown = [slot(turn, offered) for offered in slots]
-    if len(shown) == 1:
-        turn.say("nearest_one" if nearest else "offer_one", slot=shown[0])
+    if len(slots) == 1:
+        turn.say("nearest_one" if nearest else "offer_one", slot=turn.say_moment(wall_time(slots[0])))
     else:
-        turn.say("nearest" if nearest else "offer", slots=turn.language.join(shown))
+        turn.say("nearest" if nearest else "offer", turn.state.turns, slots=_list(turn, slots))
     _offer_replies(turn)
+
+
+def _list(turn: Turn, slots: list[str]) -> str:
+    """Times by day: "Tuesday 24 November at 9:00 am, 10:00 am or 1:00 pm; Wednesday 25 November at 9:00 am"."""
+    days: dict[date, list[str]] = {}
+    for offered in slots:
+        moment = wall_time(offered)
+        days.setdefault(moment.date(), []).append(turn.say_time(moment.time()))
+    spoken = [turn.phrase("at", day=turn.say_day(day), time=turn.language.either(times)) for day, times in days.items()]
+    return "; ".join(spoken)
 
 
 def _offer_replies(turn: Turn) -> None:

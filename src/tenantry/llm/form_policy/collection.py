@@ -130,15 +130,11 @@ def _say_question(
         turn.say("area_code", misses, digits=readings.partial)
     elif missed and readings.hint:
         turn.say(readings.hint, misses)
-        turn.say(
-            "unclear" if misses > 1 else "say_again",
-            misses - 1,
-            question=question,
-            example=example,
-            label=variable.label,
-        )
+        turn.say("please_give", misses - 1, question=question, example=example)
     elif missed and variable.required and intents & {Intent.SKIP, Intent.NO}:
         turn.say("needed", misses - 1, label=variable.label, question=question, example=example)
+    elif missed and Intent.GOAL in intents and misses < _PATIENCE:
+        turn.say("gladly", misses - 1, question=question)
     elif missed:
         key = "unclear" if variable.required else "unclear_optional"
         turn.say(key, misses - 1, label=variable.label, question=question, example=example)

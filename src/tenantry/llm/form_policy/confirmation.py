@@ -20,7 +20,7 @@ def read_back(turn: Turn) -> None:
     state.misses = 0 if first else state.misses + 1
     told = [v for v in turn.agent.variables if v.name in turn.known and v.name not in turn.slot_names]
     listed = told if first and not state.confirming else turn.unconfirmed()
-    values = [turn.phrase("is", label=v.label, value=turn.show(v, turn.known[v.name].value)) for v in listed]
+    values = [turn.describe(v) for v in listed]
     if books(turn) and state.appointment is None and state.wanted.start:
         values.append(turn.phrase("read_back_time", when=turn.say_wish(state.wanted)))
     turn.say("read_back", state.misses, values="; ".join(values))

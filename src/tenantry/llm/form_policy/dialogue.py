@@ -54,6 +54,8 @@ def hear_message(turn: Turn, content: str) -> None:
     if parts := corrections(turn, message, intents):
         readings.values = parts
     _respond(turn, message, intents, readings, asked, first=first)
+    if not turn.lines and turn.call is None:
+        turn.rotate("anything_else")
 
 
 def _respond(
@@ -161,7 +163,7 @@ def advance(turn: Turn, intents: frozenset[Intent], readings: Readings, *, misse
     ):
         settle_time(turn, readings, missed=missed)
     else:
-        _finish(turn, readings)
+        _finish(turn, intents, readings)
 
 
 def _next_function(turn: Turn) -> Function | None:
@@ -186,18 +188,27 @@ def _arguments(turn: Turn, function: Function) -> dict[str, object]:
 
 def _call(turn: Turn, function: Function) -> None:
     turn.state.called[function.name] = _fingerprint(turn, function)
-    turn.ask_tool(function.name, **_arguments(turn, function))
+    turn.ask_tool(function.name, _arguments(turn, function))
 
 
-def _finish(turn: Turn, readings: Readings) -> None:
+def _finish(turn: Turn, intents: frozenset[Intent], readings: Readings) -> None:
     state = turn.state
+    content = bool(turn.request.messages and any(c.isalnum() for c in turn.request.messages[-1].content))
+    content = content and not intents & {
+        Intent.HELLO,
+        Intent.YES,
+        Intent.NO,
+        Intent.SKIP,
+        Intent.PARDON,
+        Intent.QUESTION,
+    }
     if state.appointment:
         if turn.progress:
             turn.rotate("anything_else")
         else:
             turn.rotate("still_booked", when=turn.say_start(state.appointment.start))
     elif not turn.agent.variables:
-        turn.rotate("message_taken")
+        turn.rotate("message_taken" if content else "what_message")
     elif state.done:
         turn.rotate("finished_already")
     else:

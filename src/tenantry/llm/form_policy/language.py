@@ -30,6 +30,8 @@ class Intent(StrEnum):
     RETRY = "retry"
     CORRECTION = "correction"
     QUESTION = "question"
+    PARDON = "pardon"
+    GOAL = "goal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +54,15 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """A wish for a time, as far as it was said: a day or a span of days, a time or a part of the day. `spans` are the
-    places of the text that it was read from."""
+    """A wish for a time, as far as it was said: a day or a span of days, a time or a part of the day. `weekday` tells
+    that the day was named by its weekday alone; `spans` are the places of the text that it was read from."""
 
     day: date | None = None
     last_day: date | None = None
     at: time | None = None
     earliest: time | None = None
     latest: time | None = None
+    weekday: bool = False
     spans: tuple[tuple[int, int], ...] = ()
 
     @property
@@ -110,6 +113,7 @@ class Language:
     question: Callable[[Variable], str]
     example: Callable[[Variable], str]
     join: Callable[[list[str]], str]
+    either: Callable[[list[str]], str]
     say_day: Callable[[date, bool, date], str]
     say_time: Callable[[time, str], str]
     say_slot: Callable[[datetime, bool], str]

@@ -94,7 +94,7 @@ def _told_cancelled(turn: Turn, result: ToolResult) -> None:
 
 def _told_unavailable(turn: Turn, result: ToolResult) -> None:
     wish, reason = turn.state.wanted, str(result.output.get("reason"))
-    when = turn.say_wish(wish)
+    when = turn.say_moment(wall_time(wish.start)) if wish.start else turn.phrase("then")
     hours = turn.language.say_hours(turn.agent.business_hours, turn.agent.region)
     line = turn.phrase(reason if reason in _REASONS else "unavailable", when=when, hours=hours)
     turn.lines.append(line[:1].upper() + line[1:])

@@ -8,7 +8,7 @@ from tenantry.llm.form_policy.turn import Turn
 def recap(turn: Turn) -> None:
     """Say all that is noted."""
     noted = [v for v in turn.agent.variables if v.name in turn.known and v.name not in turn.slot_names]
-    values = [turn.phrase("is", label=v.label, value=turn.show(v, turn.known[v.name].value)) for v in noted]
+    values = [turn.describe(v) for v in noted]
     if values:
         turn.say("recap", values="; ".join(values))
     state = turn.state
@@ -31,6 +31,8 @@ def answer_question(turn: Turn, intents: frozenset[Intent]) -> bool:
         if intent in intents:
             answer(turn)
             return True
+    if Intent.PARDON in intents:
+        return True
     if Intent.HELLO in intents:
         turn.rotate("hello")
         return True

@@ -19,6 +19,7 @@ from tenantry.llm.form_policy.turn import APPOINTMENT_TOOLS, Turn
 
 _NEAR = 34
 _LIKELY_PRICE = 10_000
+_LONGEST_WISH = 1_000
 _MOMENTS = frozenset({VariableType.DATE, VariableType.TIME, VariableType.DATETIME})
 
 
@@ -122,21 +123,19 @@ class Reader:
         asked = self._is_asked(VariableType.MONEY)
         amounts = read_money(self.left, self.turn.language, self.turn.agent.region)
         best = next((a for a in amounts if a.certain), None)
+        when = self._when(bare=False) if amounts and not best else None
+        clock_spans = when.spans if when else ()
         for amount in amounts:
-            if not amount.certain and (best or not self._money_here(amount, asked)):
+            if not amount.certain and (best or not self._money_here(amount, clock_spans, asked)):
                 continue
             value = {"amount": amount.amount, "currency": amount.currency}
             self._assign(VariableType.MONEY, value, amount.start, amount.end)
 
-    def _money_here(self, amount: Amount, asked: bool) -> bool:
-        if self._is_clock(amount):
+    def _money_here(self, amount: Amount, clock_spans: tuple[tuple[int, int], ...], asked: bool) -> bool:
+        if any(start <= amount.start < end for start, end in clock_spans):
             return False
         near = self._label_before(amount.start, self._of_type(VariableType.MONEY)) is not None
         return asked or near or amount.amount >= _LIKELY_PRICE
-
-    def _is_clock(self, amount: Amount) -> bool:
-        when = self._when(bare=False)
-        return when is not None and any(start <= amount.start < end for start, end in when.spans)
 
     def _moment(self) -> None:
         wanted = bool(self.turn.tools & APPOINTMENT_TOOLS)
@@ -163,7 +162,7 @@ class Reader:
             self.readings.when = when
 
     def _when(self, *, bare: bool) -> When | None:
-        return self.turn.language.when(self.left, self.turn.clock, bare)
+        return self.turn.language.when(self.left[:_LONGEST_WISH], self.turn.clock, bare)
 
     def _slow_when(self) -> When | None:
         text = self.left.strip()
@@ -269,7 +268,7 @@ class Reader:
         variables = [v for v in self._of_type(kind) if not self.readings.of(v.name)]
         if len(variables) == 1:
             return variables[0]
-        if named := self._label_before(start, variables):
+        if named := self._label_before(start, variables) or self._label_behind(end, variables):
             return named
         if self.asked in variables:
             return self.asked
@@ -280,14 +279,18 @@ class Reader:
     def _label_before(self, start: int, variables: Iterable[Variable]) -> Variable | None:
         """The variable whose name stands nearest before a place."""
         before = self.left[max(0, start - _NEAR) : start].lower()
-        best: tuple[int, Variable] | None = None
+        best: tuple[tuple[int, int], Variable] | None = None
         for variable in variables:
-            for rank, label in enumerate(self.turn.language.labels(variable)):
+            for label in self.turn.language.labels(variable):
                 at = _last_word(before, label)
-                score = at * 10 + len(label) - rank if at >= 0 else -1
-                if score >= 0 and (best is None or score > best[0]):
-                    best = (score, variable)
+                if at >= 0 and (best is None or (at + len(label), len(label)) > best[0]):
+                    best = ((at + len(label), len(label)), variable)
         return best[1] if best else None
+
+    def _label_behind(self, end: int, variables: list[Variable]) -> Variable | None:
+        """The variable whose own name follows a place closely: "jane@work.example is my work email"."""
+        behind = self.left[end : end + _NEAR].lower().split(" and ")[0]
+        return next((v for v in variables if v.label.lower() in behind), None)
 
     def _label_around(self, start: int, end: int, variables: list[Variable]) -> Variable | None:
         behind = self.left[end : end + 20].lower()

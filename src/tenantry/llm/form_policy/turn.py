@@ -1,6 +1,6 @@
 """One step of the form policy while it is being thought out."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time
 from typing import Any
 
@@ -16,6 +16,7 @@ from tenantry.llm.form_policy.state import DialogueState, Wish, load_state, save
 
 _MONTH_FIRST = frozenset({"US", "PH", "PR", "GU"})
 _LONGEST_SHOWN = 160
+_SHORT = frozenset({VariableType.YES_NO, VariableType.NUMBER, VariableType.TEXT})
 _MAX_QUICK_REPLIES = 10
 
 SET = "set_appointment"
@@ -172,13 +173,19 @@ class Turn:
             self.phrase("at_time", time=self.say_time(time.fromisoformat(wish.at))) if wish.at else self.phrase("then")
         )
 
+    def describe(self, variable: Variable) -> str:
+        """ "the email is jane@example.com", of a noted value."""
+        value = self.show(variable, self.known[variable.name].value)
+        key = "is_short" if variable.type in _SHORT else "is"
+        return self.phrase(key, label=variable.label, value=value)
+
     def question(self, variable: Variable) -> str:
         """The agent's own question, else the language's."""
         return variable.question.strip() or self.language.question(variable)
 
     # What comes of it
 
-    def ask_tool(self, name: str, **arguments: Any) -> None:
+    def ask_tool(self, name: str, arguments: Mapping[str, Any]) -> None:
         """Call a tool of the owner; nothing else is done in this step."""
         self.state.calls += 1
         self.call = ToolCallRequest(f"form-{self.state.calls}", name, {"user_id": self.request.user_id, **arguments})

@@ -17,7 +17,17 @@ _NAME = re.compile(
     r"[^\W\d_][^\W\d_'’.-]*(?:[-'’.][^\W\d_]+)*\.?(?: [^\W\d_][^\W\d_'’.-]*(?:[-'’.][^\W\d_]+)*\.?){0,4}"
 )
 _SIDE = frozenset(
-    {Intent.HELP, Intent.WHO, Intent.HOURS, Intent.PERSON, Intent.TIMES, Intent.HELLO, Intent.BYE, Intent.QUESTION}
+    {
+        Intent.HELP,
+        Intent.WHO,
+        Intent.HOURS,
+        Intent.PERSON,
+        Intent.TIMES,
+        Intent.HELLO,
+        Intent.BYE,
+        Intent.QUESTION,
+        Intent.PARDON,
+    }
 )
 
 
@@ -70,6 +80,7 @@ def _address(left: str, variable: Variable, intents: frozenset[Intent], turn: Tu
     if not words or len(answer) > _LONGEST_ADDRESS:
         return None
     certain = any(letter.isdigit() for letter in answer)
-    if not certain and (turn.state.misses == 0 or len(words) < 2 or intents & {Intent.YES, Intent.NO}):
+    enough = 1 if "," in answer else 2
+    if not certain and (turn.state.misses < enough or len(words) < 2 or intents & {Intent.YES, Intent.NO}):
         return None
     return turn.language.tidy_address(answer)

@@ -7,6 +7,7 @@ from tenantry.llm.form_policy.languages.en.intents import intents, ordinal
 from tenantry.llm.form_policy.languages.en.numbers import digits
 from tenantry.llm.form_policy.languages.en.phrases import PHRASES
 from tenantry.llm.form_policy.languages.en.speech import (
+    either,
     example,
     join,
     question,
@@ -52,6 +53,7 @@ LANGUAGE = Language(
     question=question,
     example=example,
     join=join,
+    either=either,
     say_day=say_day,
     say_time=say_time,
     say_slot=say_slot,

@@ -19,7 +19,8 @@ _DIRECTIONS = frozenset({"n", "s", "e", "w", "ne", "nw", "se", "sw"})
 _NUMBER = r"(?:\d{1,5}(?: \d{1,2}){0,2}|\d(?: \d){1,4})(?:[ -]?[a-z]\b(?! [a-z]\b))?(?:[-/]\d{1,4})?"
 _WORD = r"[^\W\d_][\w'’.-]{0,30}|\d{1,3}(?:st|nd|rd|th)"
 _STREET = re.compile(
-    rf"(?<![\d.,$€£])\b(?P<number>{_NUMBER}),? (?P<name>(?:(?:{_WORD}) ){{0,4}}?(?:{_WORD})) (?P<suffix>{_SUFFIX})\b\.?(?! (?:am|pm)\b)"
+    rf"(?<![\d.,$€£])\b(?P<number>{_NUMBER}),? (?P<name>(?:(?:{_WORD}) ){{0,4}}?(?:{_WORD})) (?P<suffix>{_SUFFIX})"
+    rf"\b\.?(?! (?:am|pm)\b)"
     rf"|\b(?P<number2>{_NUMBER}) (?P<broadway>broadway)\b",
     re.IGNORECASE,
 )
@@ -124,8 +125,10 @@ def tidy_address(text: str) -> str:
 
 
 _PART = re.compile(
-    r"\b(?:the |my )?(?P<part>street(?: name)?|road|avenue|(?:house |street |building )?number|city|town|zip(?: ?code)?|post(?:al)? ?code|postcode)"
-    r"(?: (?:is|was|should (?:be|read)|to|=)|:|'s)(?: (?:called|actually|really|named|not \w+,? (?:but )?(?:it'?s )?))? (?P<value>[\w'’. -]{1,60}?)(?: (?:not|instead|please|rather)\b.{0,40}|[,.!]|$)",
+    r"\b(?:the |my )?(?P<part>street(?: name)?|road|avenue|(?:house |street |building )?number|"
+    r"city|town|zip(?: ?code)?|post(?:al)? ?code|postcode)"
+    r"(?: (?:is|was|should (?:be|read)|to|=)|:|'s)(?: (?:called|actually|really|named|not \w+,? (?:but )?(?:it'?s "
+    r")?))? (?P<value>[\w'’. -]{1,60}?)(?: (?:not|instead|please|rather)\b.{0,40}|[,.!]|$)",
     re.IGNORECASE,
 )
 _NOTED = re.compile(

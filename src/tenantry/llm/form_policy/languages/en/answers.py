@@ -6,8 +6,12 @@ from tenantry.domain.agent import Variable, VariableType
 from tenantry.llm.form_policy.language import Found
 
 _LEAD = re.compile(
-    r"^\W*(?:(?:hi|hello|hey|well|ok|okay|sure|yes|yeah|yep|so|um+|uh+|er+|hmm+|oh|no|nope|sorry|actually|please|and|ah|right|of course|certainly|good (?:morning|afternoon|evening))\b[,.! ]+(?:there[,.! ]+)?)*"
-    r"(?:(?:it(?:'s| is| would be| should be| was)?|that(?:'s| is| would be)?|this is|i(?:'m| am)|i(?:'d| would) (?:say|like|go for|prefer)|i think|i guess|i live (?:at|in|on)|i meant?|make it|make that|put|write|the answer is|you can (?:use|call|reach|write|put)(?: me)?(?: (?:at|on|under))?|we(?:'re| are)|call me|there(?:'s| is| are)|(?:i|we) (?:have|want|need))\b[,:]? ?)?"
+    r"^\W*(?:(?:hi|hello|hey|well|ok|okay|sure|yes|yeah|yep|so|um+|uh+|er+|hmm+|oh|no|nope|sorry|"
+    r"actually|please|and|ah|right|of course|certainly|good (?:morning|afternoon|evening))\b[,.! ]+(?:there[,.! ]+)?)*"
+    r"(?:(?:it(?:'s| is| would be| should be| was)?|that(?:'s| is| would be)?|this is|i(?:'m|"
+    r" am)|i(?:'d| would) (?:say|like|go for|prefer)|i think|i guess|i live (?:at|in|on)|i meant?|"
+    r"make it|make that|put|write|the answer is|you can (?:use|call|reach|write|put)(?: me)?(?: (?:at|"
+    r"on|under))?|we(?:'re| are)|call me|there(?:'s| is| are)|(?:i|we) (?:have|want|need))\b[,:]? ?)?"
     r"(?:(?:just|probably|maybe|about|around|at|called|named|located at|on) )*",
     re.IGNORECASE,
 )
@@ -40,7 +44,8 @@ def answer(text: str, variable: Variable) -> str:
     """`text` without what stands around an answer: "it's", "my name is", "please"."""
     own = "|".join(re.escape(label) for label in labels(variable))
     named = re.compile(
-        rf"^\W*(?:\w+[,.!] )?(?:my |the |our |his |her |its )?(?:{own})(?: (?:is|are|was|should be|would be|will be)|'s|:| =)[,:]? ",
+        rf"^\W*(?:\w+[,.!] )?(?:my |the |our |his |her |its )?(?:{own})(?: (?:is|are|was|should be|"
+        rf"would be|will be)|'s|:| =)[,:]? ",
         re.IGNORECASE,
     )
     stripped = named.sub("", text, count=1)
@@ -55,11 +60,13 @@ def answer(text: str, variable: Variable) -> str:
 
 _NAME_WORD = r"[^\W\d_][^\W\d_'’.-]*(?:['’.-][^\W\d_]+)*\.?"
 _NAME = re.compile(
-    rf"\b(?i:my (?:full |first |last )?name is|my name's|name(?: is)?:|the name is|the name's|i am called|i'm called|people call me|this is) (?P<name>{_NAME_WORD}(?: {_NAME_WORD}){{0,3}})"
+    rf"\b(?i:my (?:full |first |last )?name is|my name's|name(?: is)?:|the name is|the name's|"
+    rf"i am called|i'm called|people call me|this is) (?P<name>{_NAME_WORD}(?: {_NAME_WORD}){{0,3}})"
     rf"|\b(?:I am|I'm|i am|i'm|it's|It's) (?P<proper>[A-Z][\w'’-]+ [A-Z][\w'’-]+)\b"
 )
 _NAME_END = re.compile(
-    r" (?:and|my|i|i'm|i'd|from|with|calling|here|speaking|the|at|on|in|but|is|it's|phone|email|e-mail|mail|would|want|please|for|who|reach|you|looking|interested)\b.*$",
+    r" (?:and|my|i|i'm|i'd|from|with|calling|here|speaking|the|at|on|in|but|is|it's|phone|email|"
+    r"e-mail|mail|would|want|please|for|who|reach|you|looking|interested)\b.*$",
     re.IGNORECASE,
 )
 _NOT_NAME_WORDS = "a an the not about regarding urgent for interested looking my very it great good fine ok okay "
@@ -81,11 +88,15 @@ def names(text: str) -> list[Found]:
 
 _WORD = r"[\w'’-]{2,40}"
 _SPELT_LIKE = re.compile(
-    rf"\b(?:it(?:'s| is)|that(?:'s| is)|spelled|spelt|written|i said|i meant?)(?: spelt| spelled| written| called| actually)? (?P<word>{_WORD})(?:,| -)? (?:with|without)(?: (?:an?|the|one|two|double|no))? (?P<letter>\w{{1,2}}(?:'?s)?)\b",
+    rf"\b(?:it(?:'s| is)|that(?:'s| is)|spelled|spelt|written|i said|i meant?)(?: spelt| spelled|"
+    rf" written| called| actually)? (?P<word>{_WORD})(?:,| -)? (?:with|without)(?: (?:an?|the|"
+    rf"one|two|double|no))? (?P<letter>\w{{1,2}}(?:'?s)?)\b",
     re.IGNORECASE,
 )
 _NOT_BUT = re.compile(
-    rf"\bnot (?P<old>{_WORD}),? (?:but|it'?s|rather|it is) (?P<new>{_WORD})\W*$|\bnot (?P<old2>{_WORD}), (?P<new2>{_WORD})\W*$|(?P<new3>{_WORD}),? (?:and )?not (?P<old3>{_WORD})\W*$|(?P<new4>{_WORD}) instead of (?P<old4>{_WORD})\W*$",
+    rf"\bnot (?P<old>{_WORD}),? (?:but|it'?s|rather|it is) (?P<new>{_WORD})\W*$|\bnot (?P<old2>{_WORD}), (?P<new2>{_WORD})"
+    rf"\W*$|(?P<new3>{_WORD}),? (?:and )?not (?P<old3>{_WORD})\W*$|(?P<new4>{_WORD}) instead of (?P<old4>{_WORD})"
+    rf"\W*$",
     re.IGNORECASE,
 )
 _SPELT_OUT = re.compile(

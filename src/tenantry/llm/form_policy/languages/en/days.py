@@ -17,11 +17,15 @@ _MONTHS = (
 )  # fmt: skip
 _DAY = r"(?P<weekday>mondays?|tuesdays?|wednesdays?|wendesday|wensday|thursdays?|fridays?|saturdays?|sundays?)"
 _SHORT_DAY = r"(?:mon|tues?|wed|thu(?:rs?)?|fri|sat|sun)\.?"
-_MONTH = r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b\.?"
+_MONTH = (
+    r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|"
+    r"sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b\.?"
+)
 _ORDINALS = {"first": 1, "second": 2, "third": 3}
 _NTH = r"(?P<nth>\d{1,2}(?:st|nd|rd|th)?|first|second|third)"
 _YEAR = r"(?:,? (?P<year>20\d\d|20 \d\d))?"
 _COUNT = r"(?P<count>\d{1,3}|a|an|one|two|three|a couple of)"
+_DAY_2, _COUNT_2 = _DAY.replace("weekday", "weekday2"), _COUNT.replace("count", "count2")
 
 
 def _weekday(word: str) -> int:
@@ -154,8 +158,9 @@ def _weeks_on(found: re.Match[str], clock: Clock) -> Span | None:
     weekday = _weekday(found["weekday"])
     if found["count"]:
         return (_coming(clock.now.date(), weekday) + timedelta(7 * weeks), None)
-    today = clock.now.date()
-    return (today - timedelta(today.weekday()) + timedelta(7 * weeks + weekday), None)
+    # "In two weeks on Monday" is the Monday nearest to two weeks from now.
+    nearest = clock.now.date() + timedelta(7 * weeks - 3)
+    return (nearest + timedelta((weekday - nearest.weekday()) % 7), None)
 
 
 def _week_later(found: re.Match[str], clock: Clock) -> Span | None:
@@ -183,32 +188,45 @@ _GRAMMAR = _compile(
     (r"(?<![\d.,/-])(\d{1,2})(/)(\d{1,2})()(?![\d/])", _numeric),
     (r"(?<![\d.,/-])(?<!at )(\d{1,2})(\.)(\d{1,2})()\.(?! ?\d)", _numeric),
     (r"\b(?:the )?day after tomorrow\b|\bovermorrow\b", _relative),
-    (rf"\b(?:{_COUNT} weeks? (?:from|on) |in {_COUNT.replace('count', 'count2')} weeks? )(?:on )?{_DAY}\b", _weeks_on),
+    (rf"\b(?:{_COUNT} weeks? (?:from|on) |in {_COUNT_2} weeks? )(?:on )?{_DAY}\b", _weeks_on),
     (rf"\b(?:on )?{_DAY} (?:in {_COUNT} weeks?|(?:of )?(?:the )?(?:next|following) week)\b", _weekday_of_week),
     (rf"\b(?:the )?(?:next|following) week,? (?:on )?{_DAY}\b", _weekday_of_week),
-    (rf"\b(?:a week (?:on|from)|the) {_DAY} (?:after next|week)\b|\b{_DAY.replace('weekday', 'weekday2')} (?:week|after next)\b", _week_later),
+    (
+        rf"\b(?:a week (?:on|from)|the) {_DAY} (?:after next|week)\b|\b{_DAY_2} (?:week|"
+        rf"after next)\b",
+        _week_later,
+    ),
+    (rf"\b(?:{_DAY}|{_SHORT_DAY}),? (?:the )?(?P<nth>\d{{1,2}}(?:st|nd|rd|th))\b", _nth_of_month),
     (rf"\b(?:next) {_DAY}\b", _next_weekday),
     (rf"\bthis {_DAY}\b", _this_weekday),
     (rf"\b(?:(?:the )?(?:coming|following) |on |(?:the )?){_DAY}\b", _plain_weekday),
     (r"\b(?:today|tonight|this (?:morning|afternoon|evening))\b", _relative),
     (r"\b(?:tomorrow|tomorow|tommorow|tommorrow|tmrw|tmr|2morrow)\b", _relative),
-    (rf"\bin {_COUNT} (?P<unit>days?|weeks?|fortnights?|months?)(?:'? time)?\b|\b{_COUNT.replace('count', 'count2')} (?:days?|weeks?|months?) from (?:now|today)\b", _ahead_of),
+    (
+        rf"\bin {_COUNT} (?P<unit>days?|weeks?|fortnights?|months?)(?:'? time)?\b|\b{_COUNT_2} "
+        rf"(?:days?|weeks?|months?) from (?:now|today)\b",
+        _ahead_of,
+    ),
     (r"\b(the week after next|this|next|the following)(?:(?<=after next)| week)\b", _week),
     (r"\b(?:this |the |(next) |on the )weekend\b", _weekend),
     (r"\bnext month\b", _month_span),
-    (rf"\b(?:on )?(?:the )?(?P<nth>\d{{1,2}}(?:st|nd|rd|th))\b(?! (?:{'one|option|slot|street|avenue|floor|choice'}))", _nth_of_month),
+    (
+        r"\b(?:on )?(?:the )?(?P<nth>\d{1,2}(?:st|nd|rd|th))\b(?! (?:one|option|slot|street|avenue|floor|choice))",
+        _nth_of_month,
+    ),
     (r"\bon the (?P<nth>[12]?\d|3[01])\b(?![:.]\d)", _nth_of_month),
     (rf"\bnext {_SHORT}\b", _next_weekday),
     (rf"\b{_ON}{_SHORT}\b", _plain_weekday),
     (rf"\b{_SHORT}\b\.?(?= *(?:$|[,.!?]|at\b|\d|morning|afternoon|evening|noon))", _plain_weekday),
-)  # fmt: skip
+)
 
 
-def read_day(text: str, clock: Clock) -> tuple[Span, int, int] | None:
-    """The day or span of days that `text` names first by the most telling pattern, and where it stands."""
+def read_day(text: str, clock: Clock) -> tuple[Span, bool, int, int] | None:
+    """The day or span of days that `text` names by the most telling pattern, whether by its weekday alone, and
+    where it stands."""
     for pattern, reader in _GRAMMAR:
         if found := pattern.search(text):
             span = reader(found, clock)
             if span is not None:
-                return span, found.start(), found.end()
+                return span, reader is _plain_weekday, found.start(), found.end()
     return None

@@ -20,19 +20,29 @@ def _part(pattern: str) -> re.Pattern[str]:
 
 
 _YES_WORD = (
-    r"(?:yes|yep|yeah|yup|ya|ye|yessir|aye|sure|sure thing|correct|right|exactly|indeed|affirmative|absolutely|definitely|"
-    r"certainly|of course|ok|okay|k|y|fine|perfect|great|good|cool|confirmed?|i confirm|true|totally|(?:that(?:'s| is)|it(?:'s| is)|"
-    r"all(?: is)?|they(?:'re| are)|everything(?:'s| is)?|looks?|sounds?|seems?)(?: all)? (?:right|correct|fine|good|perfect|great|ok|okay|it|true|"
-    r"accurate)|that works(?: for me)?|works(?: for me)?|go ahead|please do|do it|do that|book it|let's do (?:it|that)|i do|i am|it is|"
-    r"that is|you got it|got it|spot on|all (?:good|correct|right)|no changes?|nothing to change|no problem|yes it is|i'?ll take it)"
+    r"(?:yes|yep|yeah|yup|ya|ye|yessir|aye|sure|sure thing|correct|right|exactly|indeed|affirmative|"
+    r"absolutely|definitely|"
+    r"certainly|of course|ok|okay|k|y|fine|perfect|great|good|cool|confirmed?|i confirm|true|"
+    r"totally|(?:that(?:'s| is)|it(?:'s| is)|"
+    r"all(?: is)?|they(?:'re| are)|everything(?:'s| is)?|looks?|sounds?|seems?)(?: all)? (?:right|"
+    r"correct|fine|good|perfect|great|ok|okay|it|true|"
+    r"accurate)|that works(?: for me)?|works(?: for me)?|go ahead|please do|do it|do that|book it|"
+    r"let's do (?:it|that)|i do|i am|it is|"
+    r"that is|you got it|got it|spot on|all (?:good|correct|right)|no changes?|nothing to change|"
+    r"no problem|yes it is|i'?ll take it)"
 )
 _NO_WORD = (
     r"(?:no|nope|nah|n|not? (?:quite|right|correct|really|exactly|at all)|wrong|incorrect|negative|false|never|"
-    r"(?:that(?:'s| is)|it(?:'s| is)) (?:wrong|not (?:right|correct)|incorrect|not it)|i don'?t(?: think so)?|no way|not yet|"
-    r"there(?:'s| is) (?:a|one) (?:mistake|error)|something(?:'s| is) (?:wrong|off)|no (?:that|it)(?:'s| is) (?:wrong|not right|not correct))"
+    r"(?:that(?:'s| is)|it(?:'s| is)) (?:wrong|not (?:right|correct)|incorrect|not it)|i don'?t(?: think so)?|"
+    r"no way|not yet|"
+    r"there(?:'s| is) (?:a|one) (?:mistake|error)|something(?:'s| is) (?:wrong|off)|no (?:that|"
+    r"it)(?:'s| is) (?:wrong|not right|not correct))"
 )
 
-_HUMAN = r"(?:real |live |actual |human )?(?:person|human|people|agent|manager|representative|rep|operator|someone|somebody|boss|receptionist|employee)"
+_HUMAN = (
+    r"(?:real |live |actual |human )?(?:person|human|people|agent|manager|representative|rep|"
+    r"operator|someone|somebody|boss|receptionist|employee)"
+)
 
 _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
     (Intent.YES, _whole(rf"{_YES_WORD}(?:[,.! ]+(?:and )?{_YES_WORD}){{0,4}}")),
@@ -42,40 +52,180 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
     (
         Intent.SKIP,
         _whole(
-            r"(?:let'?s |can (?:i|we) |i(?:'d| would)? (?:want to |like to |prefer to |'ll |will )?|just )?(?:skip|pass)(?: (?:it|that|this)(?: one)?)?|next(?: one| question)?|"
-            r"(?:i'?d |i would )?rather not(?: say| tell| share(?: (?:it|that))?)?|prefer not(?: to)?(?: say)?|i prefer not to(?: say)?|"
-            r"(?:i )?(?:do not|don'?t|dont) (?:really )?(?:know|want to|have (?:one|it|that|any))(?: (?:it|that|say|yet|tell|right))*|not sure(?: yet)?|"
-            r"i(?:'m| am) not sure(?: yet)?|no idea(?: yet)?|i have no idea|none|nothing|n/?a|not applicable|no preference|"
-            r"no(?:,)? (?:skip|pass)(?: it| that)?|(?:maybe )?later|not now|leave (?:it|that)(?: out| blank| empty)?|unknown|dunno|idk|"
-            r"i haven'?t decided(?: yet)?|undecided|not decided yet|that'?s private|none of your business|no comment|no thanks|no thank you"
+            r"(?:let'?s |can (?:i|we) |i(?:'d| would)? (?:want to |like to |prefer to |'ll |will )?|"
+            r"just )?(?:skip|pass)(?: (?:it|that|this)(?: one)?)?|next(?: one| question)?|"
+            r"(?:i'?d |i would )?rather not(?: say| tell| share(?: (?:it|that))?)?|prefer not(?: to)?(?: say)?|"
+            r"i prefer not to(?: say)?|"
+            r"(?:i )?(?:do not|don'?t|dont) (?:really )?(?:know|want to|have (?:one|it|that|any))(?: (?:it|"
+            r"that|say|yet|tell|right))*|not sure(?: yet)?|"
+            r"i(?:'m| am) not sure(?: yet)?|no idea(?: yet)?|i have no idea|none|nothing|n/?a|not applicable|"
+            r"no preference|"
+            r"no(?:,)? (?:skip|pass)(?: it| that)?|(?:maybe )?later|not now|leave (?:it|that)(?: out|"
+            r" blank| empty)?|unknown|dunno|idk|"
+            r"i haven'?t decided(?: yet)?|undecided|not decided yet|that'?s private|none of your business|"
+            r"no comment|no thanks|no thank you"
+        ),
+    ),
+    (
+        Intent.PARDON,
+        _whole(
+            r"what|huh|sorry|pardon(?: me)?|come again|excuse me|(?:i )?(?:do not|don'?t|didn'?t) (?:understand|"
+            r"get (?:it|that))|what do you mean|(?:can|could) you repeat(?: (?:the question|that|it))?|"
+            r"say (?:that|it) again|repeat"
+        ),
+    ),
+    (
+        Intent.GOAL,
+        _part(
+            r"\b(?:i|we)(?:'d| would)? (?:like|love|want|need|wish|wanna)\b|\b(?:i'?m|we'?re|i am|we are) (?:looking|"
+            r"interested|thinking|hoping|calling|planning|selling|buying)\b|\b(?:can|could) (?:you|someone) (?:please "
+            r")?help\b|^(?:sell|buy|book|schedule|make)\b|\b(?:book|make|schedule|arrange|get) (?:me )?an? (?:appointment|"
+            r"meeting|visit|viewing)\b"
         ),
     ),
     (
         Intent.RECALL,
         _part(
-            r"\bwhat (?:did|have) you (?:note|noted|got|get|written|write|have|wrote|understood|understand|record|recorded|hear|heard)\b|"
-            r"\bwhat do you have(?: so far| noted| on me| down|\W*$)|\b(?:can|could|would|will) you (?:please )?(?:repeat|read|say|recap|summari[sz]e)(?: (?:that|it|this|everything|all|them|what))?\b|"
-            r"\bread (?:it|that|everything) back\b|\b(?:give me a |quick )?(?:recap|summary)\b|\bsummari[sz]e\b|\bwhat (?:data|details|information|info|notes) (?:do|did|have) you\b|"
-            r"\bwhat(?:'s| is) my (?:data|info|information|details)\b|\b(?:repeat|show me) (?:that|it|everything|what you|my (?:data|details))\b|^say (?:that|it) again|^repeat\W*$|^(?:pardon|come again)\W*$"
+            r"\bwhat (?:did|have) you (?:note|noted|got|get|written|write|have|wrote|understood|understand|"
+            r"record|recorded|hear|heard)\b|"
+            r"\bwhat do you have(?: so far| noted| on me| down|\W*$)|\b(?:can|could|would|will) you (?:please )?(?:repeat|"
+            r"read|say|recap|summari[sz]e)(?: (?:that|it|this|everything|all|them|what))?\b|"
+            r"\b(?:when|what time|what day)(?:'s| is| was) (?:my|the|our) (?:appointment|booking|meeting|"
+            r"visit)\b|\bread (?:it|that|everything) back\b|\b(?:give me a |quick )?(?:recap|summary)\b|"
+            r"\bsummari[sz]e\b|\bwhat (?:data|details|information|info|notes) (?:do|did|have) you\b|"
+            r"\bwhat(?:'s| is) my (?:data|info|information|details)\b|\b(?:repeat|show me) (?:that|it|"
+            r"everything|what you|my (?:data|details))\b"
         ),
     ),
-    (Intent.RESTART, _part(r"\b(?:start(?:ing)? (?:all )?over|start again|start from (?:scratch|the beginning)|from the top|begin again|restart|reset|(?:clear|delete|forget|erase) (?:everything|all(?: of)?(?: it| that)?|my (?:data|details)))\b")),
-    (Intent.HELLO, re.compile(r"^(?:(?:hi|hello|hey|hiya|howdy|greetings|good (?:morning|afternoon|evening|day)|yo|hallo)(?: there| again| everyone)?[,.! ]*)+$", re.IGNORECASE)),
-    (Intent.BYE, _whole(r"(?:good ?bye|bye|bye[ -]bye|see you(?: (?:later|then|soon|there))?|see ya|cheers|ciao|take care|have a (?:nice|good|great) (?:day|one|evening|weekend)|talk (?:to you )?later|that'?s (?:all|it)(?: for now| from me| i need(?:ed)?)?|i(?:'m| am) done|we(?:'re| are) done)(?:[,.! ]+(?:bye|thanks|thank you|see you))*")),
+    (
+        Intent.RESTART,
+        _part(
+            r"\b(?:start(?:ing)? (?:all )?over|start again|start from (?:scratch|the beginning)|from the top|"
+            r"begin again|restart|reset|(?:clear|delete|forget|erase) (?:everything|all(?: of)?(?: it|"
+            r" that)?|my (?:data|details)))\b"
+        ),
+    ),
+    (
+        Intent.HELLO,
+        re.compile(
+            r"^(?:(?:hi|hello|hey|hiya|howdy|greetings|good (?:morning|afternoon|evening|day)|yo|hallo)(?: there|"
+            r" again| everyone)?[,.! ]*)+$",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        Intent.BYE,
+        _whole(
+            r"(?:good ?bye|bye|bye[ -]bye|see you(?: (?:later|then|soon|there))?|see ya|cheers|ciao|"
+            r"take care|have a (?:nice|good|great) (?:day|one|evening|weekend)|talk (?:to you )?later|"
+            r"that'?s (?:all|it)(?: for now| from me| i need(?:ed)?)?|i(?:'m| am) done|we(?:'re| are) done)(?:[,.! ]+(?:bye|"
+            r"thanks|thank you|see you))*"
+        ),
+    ),
     (Intent.BYE, _part(r"\b(?:good ?bye|bye)\W*$")),
-    (Intent.THANKS, _part(r"^(?:(?:ok(?:ay)?|great|perfect|super|awesome|wonderful|good|cool|excellent|no|yes|lovely|brilliant)[,.! ]+)*(?:many thanks|thanks?(?: you)?(?: (?:so|very) much| a lot| a million)?|thx|ty|cheers|much appreciated|i appreciate it)(?:[,.! ]+(?:for .{0,60}|that'?s (?:all|it|great|perfect)|bye|goodbye|again|you too|have a .{0,30}))*[.! ]*$")),
-    (Intent.HELP, _whole(r"help(?: me)?|i need (?:some )?help|(?:what|how) (?:can|do) (?:you|i) do(?: here| for me)?|what can (?:you do|i (?:say|ask|do))(?: for me| here)?|how does this work|how do(?:es)? (?:it|this) work|what (?:is|are) (?:this|you) for|what do you do|menu|\?+|options|what (?:now|next)|what do you need(?: from me)?")),
-    (Intent.WHO, _part(r"\b(?:who|what) are you\b(?! (?:for|doing|open))|\bwho(?:'s| is) this\b|\bwhat(?:'s| is) your name\b|\bwho am i (?:talking|speaking|chatting)\b|\bare you (?:a |an )?(?:real|human|person|robot|bot|ai|machine|computer|chat ?bot)\b|\bam i (?:talking|speaking|chatting) (?:to|with)\b")),
-    (Intent.HOURS, _part(r"\b(?:opening|business|office|working) (?:hours|times)\b|\bwhat (?:are your |hours )|\bwhen (?:are|do|does|is) (?:you|your office|the office|it|the shop) (?:open|close|guys open)\b|\bwhat (?:time|days) (?:are|do) you (?:open|close)\b|\bare you open\b|\b(?:when|until when) (?:do|are) you (?:available|open|close)\b|\byour hours\b|\bhow late are you open\b")),
-    (Intent.PERSON, _part(rf"\b(?:speak|talk|chat|connect(?: me)?|transfer(?: me)?|put me through|get me|want|need)(?: (?:to|with))?(?: (?:with|to))?(?: (?:an?|the|your))? ?{_HUMAN}\b|\b(?:real|actual|live) (?:person|human)\b|^(?:human|operator|agent|representative)\W*$|\bcall me back\b")),
-    (Intent.TIMES, _part(r"\bwhat (?:times?|slots?|days?|dates?|openings?|appointments?|availability)\b.{0,40}\b(?:have|free|available|open|offer|possible|got|are there|work|suits? you|is there)\b|\bwhat(?:'s| is| do you have) (?:available|free|open)\b|\bwhen (?:are|is|would|could|can|do) (?:you|they|he|she|mark|it|we|i)\b.{0,30}\b(?:free|available|have time|come|meet|possible|appointment|book)\b|\b(?:any|free|available|open) (?:times?|slots?|appointments?|openings?|availability)\b|\banything (?:free|available|open|else|earlier|later|on|in|for)\b|\b(?:other|another|different|more|earlier|later) (?:times?|slots?|options?|one|days?)\b|\bavailabilit|\bas soon as (?:possible|you can)\b|\basap\b|\b(?:earliest|soonest|next) (?:possible|available|appointment|slot|time|free|you)\b|\bany ?time\b|\bwhenever\b|\bi(?:'m| am) (?:flexible|easy|open)\b|\byou (?:choose|decide|pick)\b|\bsurprise me\b|\bhave you got (?:anything|time)\b|\bdo you have (?:anything|time|something)\b")),
-    (Intent.CANCEL, _part(r"\b(?:cancel|call off|drop)\b.{0,25}\b(?:it|that|this|appointment|booking|meeting|visit|viewing|slot|everything|all)\b|^(?:please )?cancel\W*$|\bi (?:can'?t|cannot|won'?t) (?:make it|come)(?: any ?more)?\W*$|\bi(?:'d| would) like to cancel\b|\bi (?:want|need|have) to cancel\b")),
-    (Intent.MOVE, _part(r"\b(?:re-?schedul\w*|re-?book|postpone|push (?:it|that|the)|bring (?:it|that) forward)\b|\b(?:move|shift|change)\b.{0,12}\b(?:it|that|this|appointment|booking|meeting|visit|slot|time|date|day|viewing)\b|\b(?:another|different|new|other|later|earlier) (?:time|day|date|slot)\b")),
-    (Intent.NONE_OF_THESE, _part(r"\bnone of (?:these|those|them|the)\b|^\W*(?:none|neither)\W*$|\bneither (?:of|works?)\b|\b(?:(?:these|those|they|that|it) )?(?:don'?t|doesn'?t|do not|won'?t|does not) (?:really )?(?:work|suit|fit)\b|\bnot? (?:good|possible) for me\b|\banother day\b|\bdifferent day\b|\bi can'?t (?:do|make) (?:any|those|these|that|it)\b")),
+    (
+        Intent.THANKS,
+        _part(
+            r"^(?:(?:ok(?:ay)?|great|perfect|super|awesome|wonderful|good|cool|excellent|no|yes|lovely|"
+            r"brilliant)[,.! ]+)*(?:many thanks|thanks?(?: you)?(?: (?:so|very) much| a lot| a million)?|"
+            r"thx|ty|cheers|much appreciated|i appreciate it)(?:[,.! ]+(?:for .{0,60}|that'?s (?:all|"
+            r"it|great|perfect)|bye|goodbye|again|you too|have a .{0,30}))*[.! ]*$"
+        ),
+    ),
+    (
+        Intent.HELP,
+        _whole(
+            r"help(?: me)?|i need (?:some )?help|(?:what|how) (?:can|do) (?:you|i) do(?: here| for me)?|"
+            r"what can (?:you do|i (?:say|ask|do))(?: for me| here)?|how does this work|how do(?:es)? (?:it|"
+            r"this) work|what (?:is|are) (?:this|you) for|what do you do|menu|\?+|options|what (?:now|"
+            r"next)|what do you need(?: from me)?"
+        ),
+    ),
+    (
+        Intent.WHO,
+        _part(
+            r"\b(?:who|what) are you\b(?! (?:for|doing|open))|\bwho(?:'s| is) this\b|\bwhat(?:'s| is) your name\b|"
+            r"\bwho am i (?:talking|speaking|chatting)\b|\bare you (?:a |an )?(?:real|human|person|robot|"
+            r"bot|ai|machine|computer|chat ?bot)\b|\bam i (?:talking|speaking|chatting) (?:to|with)\b"
+        ),
+    ),
+    (
+        Intent.HOURS,
+        _part(
+            r"\b(?:opening|business|office|working) (?:hours|times)\b|\bwhat (?:are your |hours )|\bwhen (?:are|"
+            r"do|does|is) (?:you|your office|the office|it|the shop) (?:open|close|guys open)\b|\bwhat (?:time|"
+            r"days) (?:are|do) you (?:open|close)\b|\bare you open\b|\b(?:when|until when) (?:do|are) you (?:available|"
+            r"open|close)\b|\byour hours\b|\bhow late are you open\b"
+        ),
+    ),
+    (
+        Intent.PERSON,
+        _part(
+            rf"\b(?:speak|talk|chat|connect(?: me)?|transfer(?: me)?|put me through|get me|want|need)(?: (?:to|"
+            rf"with))?(?: (?:with|to))?(?: (?:an?|the|your))? ?{_HUMAN}\b|\b(?:real|actual|live) (?:person|"
+            rf"human)\b|^(?:human|operator|agent|representative)\W*$|\bcall me back\b"
+        ),
+    ),
+    (
+        Intent.TIMES,
+        _part(
+            r"\bwhat (?:times?|slots?|days?|dates?|openings?|appointments?|availability)\b.{0,40}\b(?:have|"
+            r"free|available|open|offer|possible|got|are there|work|suits? you|is there)\b|\bwhat(?:'s|"
+            r" is| do you have) (?:available|free|open)\b|\bwhen (?:are|is|would|could|can|do) (?:you|"
+            r"they|he|she|it|we|i)\b.{0,30}\b(?:free|available|have time|come|meet|possible|appointment|"
+            r"book)\b|\b(?:any|free|available|open) (?:times?|slots?|appointments?|openings?|availability)\b|"
+            r"\banything (?:free|available|open|else|earlier|later|on|in|for)\b|\b(?:other|another|different|"
+            r"more|earlier|later) (?:times?|slots?|options?|one|days?)\b|\bavailabilit|\bas soon as (?:possible|"
+            r"you can)\b|\basap\b|\b(?:earliest|soonest|next) (?:possible|available|appointment|slot|"
+            r"time|free|you)\b|\bany ?time\b|\bwhenever\b|\bi(?:'m| am) (?:flexible|easy|open)\b|\byou (?:choose|"
+            r"decide|pick)\b|\bsurprise me\b|\bhave you got (?:anything|time)\b|\bdo you have (?:anything|"
+            r"time|something)\b"
+        ),
+    ),
+    (
+        Intent.CANCEL,
+        _part(
+            r"\b(?:cancel|call off|drop)\b.{0,25}\b(?:it|that|this|appointment|booking|meeting|visit|"
+            r"viewing|slot|everything|all)\b|^(?:please )?cancel\W*$|\bi (?:can'?t|cannot|won'?t) (?:make it|"
+            r"come)(?: any ?more)?\W*$|\bi(?:'d| would) like to cancel\b|\bi (?:want|need|have) to cancel\b"
+        ),
+    ),
+    (
+        Intent.MOVE,
+        _part(
+            r"\b(?:re-?schedul\w*|re-?book|postpone|push (?:it|that|the)|bring (?:it|that) forward)\b|"
+            r"\b(?:move|shift|change)\b.{0,12}\b(?:it|that|this|appointment|booking|meeting|visit|slot|"
+            r"time|date|day|viewing)\b|\b(?:another|different|new|other|later|earlier) (?:time|day|date|"
+            r"slot)\b"
+        ),
+    ),
+    (
+        Intent.NONE_OF_THESE,
+        _part(
+            r"\bnone of (?:these|those|them|the)\b|^\W*(?:none|neither)\W*$|\bneither (?:of|works?)\b|"
+            r"\b(?:(?:these|those|they|that|it) )?(?:don'?t|doesn'?t|do not|won'?t|does not) (?:really )?(?:work|"
+            r"suit|fit)\b|\bnot? (?:good|possible) for me\b|\banother day\b|\bdifferent day\b|\bi can'?t (?:do|"
+            r"make) (?:any|those|these|that|it)\b"
+        ),
+    ),
     (Intent.RETRY, _part(r"\b(?:try|do) (?:it |that )?(?:once )?(?:again|more)\b|\bretry\b|\bonce more\b")),
-    (Intent.CORRECTION, _part(r"^(?:no|nope|nah|sorry|wait|actually|oops|correction|hold on|i meant?|wrong)\b|\b(?:actually|instead|i meant?|correct(?:ion)?|change|changed|replace|update|rather|should be|should read|make it|make that|wrong|mistake|typo|not)\b")),
-    (Intent.QUESTION, _part(r"\?\s*$|^(?:(?:and|but|so|ok|okay|well)[, ]+)?(?:what|who|whose|when|where|why|how|which|do you|does|can you|could you|are you|is it|is there|will you|would you|did you|how much|may i|can i)\b")),
-)  # fmt: skip
+    (
+        Intent.CORRECTION,
+        _part(
+            r"^(?:no|nope|nah|sorry|wait|actually|oops|correction|hold on|i meant?|wrong)\b|\b(?:actually|"
+            r"instead|i meant?|correct(?:ion)?|change|changed|replace|update|rather|should be|should read|"
+            r"make it|make that|wrong|mistake|typo|not)\b"
+        ),
+    ),
+    (
+        Intent.QUESTION,
+        _part(
+            r"\?\s*$|^(?:(?:and|but|so|ok|okay|well)[, ]+)?(?:what|who|whose|when|where|why|how|which|"
+            r"do you|does|can you|could you|are you|is it|is there|will you|would you|did you|how much|"
+            r"may i|can i)\b"
+        ),
+    ),
+)
 
 
 def intents(text: str) -> frozenset[Intent]:
@@ -90,8 +240,11 @@ _ORDINALS = {
     "middle": 1,
 }  # fmt: skip
 _ORDINAL = re.compile(
-    rf"{_START}(?:(?:i(?:'d| would|'ll| will)? (?:like|take|prefer|choose|want|go (?:with|for)|have|pick)|let'?s (?:do|take|go with)|make it|give me|yes|book|take|how about) ?,? ?)?"
-    rf"(?:the |that |your )?(?:(?:number|option|slot|choice|no\.?|#) ?(\d)|({'|'.join(_ORDINALS)}))(?: (?:one|option|slot|time|choice|works?|is (?:fine|good|ok|okay|great)|sounds (?:good|great)|please|suits me|appointment))*{_END}",
+    rf"{_START}(?:(?:i(?:'d| would|'ll| will)? (?:like|take|prefer|choose|want|go (?:with|for)|"
+    rf"have|pick)|let'?s (?:do|take|go with)|make it|give me|yes|book|take|how about) ?,? ?)?"
+    rf"(?:the |that |your )?(?:(?:number|option|slot|choice|no\.?|#) ?(\d)|({'|'.join(_ORDINALS)}))(?: (?:one|"
+    rf"option|slot|time|choice|works?|is (?:fine|good|ok|okay|great)|sounds (?:good|great)|please|"
+    rf"suits me|appointment))*{_END}",
     re.IGNORECASE,
 )
 

@@ -32,8 +32,10 @@ _LETTER_AS_IN = re.compile(
 _OH = re.compile(r"(?<=\d) (?:oh|o)(?= \d)|(?<![\w.])(?:oh|o) (?=\d(?: \d){3,})", re.IGNORECASE)
 _AS_A_NUMBER = re.compile(
     rf"(?:(?<=\bat )|(?<=\bpast )|(?<=\bto )|(?<=\bafter )|(?<=\bbefore )|(?<=\bby )|(?<=\baround )|(?<=\bbetween )"
-    rf"|(?<=\bin )|(?<=\btill )|(?<=\bmake it )|(?<=\bfrom )|(?<=\bhalf ))({_SMALL_WORD})\b(?! (?:of|hundred|thousand|million|main))"
-    rf"|\b({_SMALL_WORD})(?= (?:[ap]\.?m\b|o'?clock|in the (?:morning|afternoon|evening)|days?\b|weeks?\b|months?\b|\d|at\b(?= \w+ dot)))",
+    rf"|(?<=\bin )|(?<=\btill )|(?<=\bmake it )|(?<=\bfrom )|(?<=\bhalf ))({_SMALL_WORD})\b(?! (?:of|"
+    rf"hundred|thousand|million|main))"
+    rf"|\b({_SMALL_WORD})(?= (?:[ap]\.?m\b|o'?clock|in the (?:morning|afternoon|evening)|days?\b|"
+    rf"weeks?\b|months?\b|\d|at\b(?= \w+ dot)))",
     re.IGNORECASE,
 )
 _WHOLE = re.compile(rf"\W*(?:(?:number|option|at|about|around|say) )?({_SMALL_WORD})\W*\Z", re.IGNORECASE)

@@ -21,11 +21,13 @@ PHRASES: dict[str, tuple[str, ...]] = {
         "I still could not make it out. Please give me {example}.",
         "I am having trouble understanding the {label}. Please try it in other words, or write just {example}.",
     ),
+    "gladly": ("I am glad to help with that. {question}", "Let us get that going. {question}", "{question}"),
     "unclear_optional": (
         "Sorry, I did not catch that. {question} You can skip it.",
         "I still could not make it out. Please give me {example}, or say skip.",
         "Let us leave the {label} out for now; you can add it at any time.",
     ),
+    "please_give": ("{question}", "Please give me {example}."),
     "nothing_heard": ("I did not get any words there.", "Your message seems to be empty."),
     "bad_email": ("That e-mail address does not look complete.", "That still is not a complete e-mail address."),
     "bad_phone": ("That phone number does not look complete.", "That still is not a number I can dial."),
@@ -38,6 +40,7 @@ PHRASES: dict[str, tuple[str, ...]] = {
         "I have {values}. Please say yes if it is right, or tell me what to change.",
     ),
     "is": ("the {label} is {value}",),
+    "is_short": ("{label}: {value}",),
     "read_back_time": ("and the appointment would be {when}",),
     "what_is_wrong": (
         "Sorry about that. What should I change?",
@@ -82,7 +85,10 @@ PHRASES: dict[str, tuple[str, ...]] = {
     ),
     "when_else": ("Which other day would suit you?", "Please name another day or time that suits you."),
     "wanted_noted": ("I have noted your wish for {when}.",),
-    "offer": ("I could offer {slots}. Which one suits you?", "Free are {slots}. Which one would you like?"),
+    "offer": (
+        "I could offer {slots}. Which one suits you?",
+        "These times are free: {slots}. Which one would you like?",
+    ),
     "offer_one": ("{slot} is free. Shall I book that?", "I could offer {slot}. Would that suit you?"),
     "offer_again": (
         "Please choose one of {slots}, or name another day.",
@@ -123,7 +129,8 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "cannot_check": ("I cannot look up free times here, but tell me a day and time and I will try it.",),
     "book_failed": ('I am sorry, that did not work and nothing was booked. Say "try again", or name another time.',),
     "book_refused": (
-        "I am sorry, I am not allowed to make this booking, so nothing was booked. Your details are on record; please contact us directly.",
+        "I am sorry, I am not allowed to make this booking, so nothing was booked. Your details "
+        "are on record; please contact us directly.",
     ),
     "move_failed": (
         'I am sorry, that did not work; your appointment was not moved. Say "try again", or name another time.',
@@ -138,6 +145,7 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "tool_failed": ("I could not get the {label} just now.",),
     "finished": ("Thank you, that is all I need. I have it noted for the team.",),
     "finished_already": ("I have everything I need, thank you.", "All is noted, nothing more is needed from you."),
+    "what_message": ("What may I note for you?", "Just write what it is about and I take it down."),
     "message_taken": (
         "Thank you, I have taken your message; it is kept for the team.",
         "Thanks, I have added that to your message.",

@@ -88,11 +88,14 @@ def question(variable: Variable) -> str:
     if variable.type is VariableType.YES_NO:
         return f"{label.capitalize()}: yes or no?"
     if variable.type is VariableType.CHOICE:
-        return f"Which {label} is it: {_either(list(variable.choices))}?"
+        return f"Which {label} is it: {either(list(variable.choices))}?"
+    if variable.type is VariableType.NUMBER and label.endswith("s"):
+        return f"How many {label}?"
     return _QUESTIONS.get(variable.type, "What is the {label}?").format(label=label)
 
 
-def _either(parts: list[str]) -> str:
+def either(parts: list[str]) -> str:
+    """ "a, b or c"."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} or {parts[-1]}" if parts else ""
 
 
@@ -114,5 +117,5 @@ _EXAMPLES = {
 def example(variable: Variable) -> str:
     """What an answer looks like."""
     if variable.type is VariableType.CHOICE:
-        return f"one of {_either(list(variable.choices))}"
+        return f"one of {either(list(variable.choices))}"
     return _EXAMPLES[variable.type]

@@ -15,6 +15,7 @@ _STOP_WORDS = (
     "use under uses that's thats actually with "
 )
 _STOP = frozenset(_STOP_WORDS.split())
+_UNITS = {"one": "1", "two": "2", "three": "3"}
 _MAX_SIGNS = 8
 _WINDOW = 120
 _MAX_LABEL_WORDS = 3
@@ -92,9 +93,11 @@ def _local(text: str, alone: bool) -> tuple[str, int] | None:
                 break
             parts.append(joiner)
             joined = True
+        elif parts and not joined and _spelt(word, parts[-1]):
+            parts.append(_UNITS.get(word, word))
         elif "'" in word or (word in _STOP and not (parts and joined and len(word) > 1)):
             break
-        elif joined or _spelt(word, parts[-1]) or (alone and len(word) > 1 and index < 4):
+        elif joined or (alone and len(word) > 1 and index < 4):
             parts.append(word)
             joined = False
         else:
@@ -107,7 +110,9 @@ def _local(text: str, alone: bool) -> tuple[str, int] | None:
 
 def _spelt(word: str, following: str) -> bool:
     """Whether `word` hangs on to the one said after it: letter by letter, or a number behind a name."""
-    return following.isdigit() or (len(word) == 1 and (len(following) == 1 or word.isdigit()))
+    if following.isdigit():
+        return len(word) > 2 or word in _UNITS or word.isdigit() or (len(word) == 1 and word not in _STOP)
+    return len(word) == 1 and (len(following) == 1 or word.isdigit())
 
 
 _LETTERS = re.compile(r"\b[A-Za-z](?:[ \-.,]{1,2}[A-Za-z]){2,30}\b(?!['’])")

@@ -16,13 +16,15 @@ _FRACTIONS = {"half": 30, "quarter": 15, "five": 5, "ten": 10, "twenty": 20}
 _TIMES = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"\b(?P<fraction>half|(?:a )?quarter|\d{{1,2}})(?: minutes?)? (?P<way>past|after|to|before|of|til) {_H}\b(?! ?(?:mill|thou))(?: ?{_MERIDIEM})?",
+        rf"\b(?P<fraction>half|(?:a )?quarter|\d{{1,2}})(?: minutes?)? (?P<way>past|after|to|before|"
+        rf"of|til) {_H}\b(?! ?(?:mill|thou))(?: ?{_MERIDIEM})?",
         rf"\b(?P<fraction>half) {_H}\b(?! ?(?:mill|thou))(?: ?{_MERIDIEM})?",
         rf"(?<![\d.:/])(?:at )?{_H}:{_M}(?::\d\d)?\b(?: ?{_MERIDIEM})?",
         rf"(?<![\d.:/])(?:at )?{_H}[. ]?{_M} ?{_MERIDIEM}",
         rf"(?<![\d.:/-])(?:at )?{_H}(?: ?o'?clock)? ?{_MERIDIEM}",
         rf"(?<![\d.:/-])(?:at )?{_H} ?o'?clock\b",
         rf"(?<![\d.:/-]){_H}h{_M}?\b",
+        rf"(?<![\d.:/-])(?:at )?{_H}{_M} ?(?:hours|hrs)\b",
         r"\b(?P<word>noon|midday|mid-day|midnight|lunch ?time)\b",
         rf"\b(?:at|@) ?{_H}[. ]{_M}\b(?![\d.]| ?(?:mill|thou|%|dollars))",
         rf"(?:\bat |@ ?){_H}\b(?![\d.,:]*\d| ?(?:[$€£%]|mill|thou|k\b|m\b|dollars|euros?|pounds))",
@@ -32,8 +34,10 @@ _TIMES = tuple(
 _LOOSE = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"\b(?:around|about|approximately|roughly|make it|for|say|to) {_H}(?:[:. ]{_M})?\b(?![\d.,:]*\d| ?(?:[$€£%]|mill|thou|k\b|m\b|dollars|people|days|weeks))",
-        rf"^\W*(?:(?:at|yes|ok|okay|sure|then|maybe|perhaps|no|and|what about|how about|or|not \d{{1,2}}),? )*{_H}(?:[:. ]{_M})?(?= *(?:$|[,!?]|\.(?!\d)|works|is|would|please|then|would|sounds|suits|fine|ok\b))",
+        rf"\b(?:around|about|approximately|roughly|make it|for|say|to) {_H}(?:[:. ]{_M})?(?:ish)?\b(?![\d.,:]*\d|"
+        rf" ?(?:[$€£%]|mill|thou|k\b|m\b|dollars|people|days|weeks))",
+        rf"^\W*(?:(?:at|yes|ok|okay|sure|then|maybe|perhaps|no|and|what about|how about|or|not \d{{1,2}}),? )*{_H}(?:[:. ]{_M})?(?:ish)?(?= *(?:$|"
+        rf"[,!?]|\.(?!\d)|works|is|would|please|then|would|sounds|suits|fine|ok\b))",
     )
 )
 _AFTER_DAY = re.compile(
@@ -49,15 +53,20 @@ _WINDOWS = {
     "night": (time(18), time(23)),
 }
 _BETWEEN = re.compile(
-    r"\b(?:between |from )?(?P<a>[01]?\d|2[0-4])(?::(?P<am>[0-5]\d))? ?(?P<ma>[ap]\.?m\b\.?)? ?(?:-|to|and|till|until) ?(?P<b>[01]?\d|2[0-4])(?::(?P<bm>[0-5]\d))? ?(?P<mb>[ap]\.?m\b\.?)?(?![\d/:])",
+    r"\b(?:between |from )?(?P<a>[01]?\d|2[0-4])(?::(?P<am>[0-5]\d))? ?(?P<ma>[ap]\.?m\b\.?)? ?(?:-|"
+    r"to|and|till|until) ?(?P<b>[01]?\d|2[0-4])(?::(?P<bm>[0-5]\d))? ?(?P<mb>[ap]\.?m\b\.?)?(?![\d/:])",
     re.IGNORECASE,
 )
 _BOUND = re.compile(
-    rf"\b(?P<bound>(?:any ?time )?(?:after|from|past|before|by|until|till|not (?:before|after)|no (?:later|earlier) than|later than|earlier than))(?: about| around)? (?P<what>{_H}(?::{_M})?(?: ?{_MERIDIEM})?|noon|midday|lunch)(?:\b|$)(?! ?(?:mill|thou|days|weeks|k\b|m\b))(?: onwards?)?",
+    rf"\b(?P<bound>(?:any ?time )?(?:after|from|(?<!half )(?<!quarter )(?<!\d )past|before|by|"
+    rf"until|till|not (?:before|after)|no (?:later|earlier) than|later than|earlier than))(?: about|"
+    rf" around)? (?P<what>{_H}(?::{_M})?(?: ?{_MERIDIEM})?|noon|midday|lunch)(?:\b|$)(?! ?(?:mill|"
+    rf"thou|days|weeks|k\b|m\b))(?: onwards?)?",
     re.IGNORECASE,
 )
 _DROPPED = re.compile(
-    r"\bnot (?:on |at |for )?(?!before|after|sure|until)[^,.;]{1,30}(?:,| but )(?= *\S)|,? (?:instead of|rather than|and not|not) (?:on |at )?(?!before|after)[^,.;]{1,30}$|\bfrom [^,.;]{1,30}?(?= to )",
+    r"\bnot (?:on |at |for )?(?!before|after|sure|until)[^,.;]{1,30}(?:,| but )(?= *\S)|,? (?:instead of|"
+    r"rather than|and not|not) (?:on |at )?(?!before|after)[^,.;]{1,30}$|\bfrom [^,.;]{1,30}?(?= to )",
     re.IGNORECASE,
 )
 
@@ -65,21 +74,27 @@ _DROPPED = re.compile(
 def when(text: str, clock: Clock, bare: bool) -> When | None:
     """The wished time in `text`; with `bare` also a lone "3" or "around ten"."""
     masked = _DROPPED.sub(lambda found: " " * len(found[0]), text)
+    if (repair := _REPAIR.match(masked)) and read_day(masked[repair.end() :], clock):
+        masked = " " * repair.end() + masked[repair.end() :]
     spans: list[tuple[int, int]] = []
+    if ahead := _AHEAD.search(masked):
+        return _time_ahead(ahead, clock)
     read = read_day(masked, clock)
     wish = When()
     if read:
-        (day, last), start, end = read
+        (day, last), weekday, start, end = read
         spans.append((start, end))
-        wish = replace(wish, day=day, last_day=last)
+        wish = replace(wish, day=day, last_day=last, weekday=weekday)
         masked = masked[:start] + "\0" * (end - start) + masked[end:]
         if masked[start:end] and "tonight" in text[start:end].lower():
             wish = replace(wish, earliest=time(17), latest=time(23))
     wish, masked = _part_of_day(wish, text, masked, spans)
-    if not (windowed := _window(wish, masked, clock, spans, bare or read is not None)):
-        wish = _clock_time(wish, masked, clock, spans, bare or read is not None)
-    else:
-        wish = windowed
+    loose = bare or read is not None
+    windowed = _window(wish, masked, clock, spans, loose)
+    if windowed:
+        start, end = spans[-1]
+        masked = masked[:start] + " " * (end - start) + masked[end:]
+    wish = _clock_time(windowed or wish, masked, clock, spans, loose)
     if not spans:
         return None
     return _not_over(replace(wish, spans=tuple(sorted(spans))), text, clock)
@@ -186,8 +201,24 @@ def _not_over(wish: When, text: str, clock: Clock) -> When:
     return wish
 
 
+_REPAIR = re.compile(r"^.*\b(?:sorry|no wait|wait|i meant?|rather|actually|make that|make it)\b[,.]? ", re.IGNORECASE)
+_AHEAD = re.compile(r"\bin (?P<count>\d{1,3}|an?|half an) (?P<unit>hours?|minutes?|mins?)\b", re.IGNORECASE)
+_ROUND_MINUTES = 15
+
+
+def _time_ahead(found: re.Match[str], clock: Clock) -> When:
+    """ "In two hours", on to the next quarter of an hour."""
+    word = found["count"].lower()
+    count = 0.5 if word.startswith("half") else 1 if word.startswith("a") else int(word)
+    minutes = count * (60 if found["unit"].lower().startswith("h") else 1)
+    moment = clock.now.replace(tzinfo=None, second=0, microsecond=0) + timedelta(minutes=minutes)
+    moment += timedelta(minutes=-moment.minute % _ROUND_MINUTES)
+    return When(moment.date(), at=moment.time(), spans=(found.span(),))
+
+
 _HINT = re.compile(
-    r"\d|\b(?:mon|tue|wed|thu|fri|sat|sun|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|week|month|day|fortnight|ago|year|end of)",
+    r"\d|\b(?:mon|tue|wed|thu|fri|sat|sun|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|week|"
+    r"month|day|fortnight|ago|year|end of)",
     re.IGNORECASE,
 )
 
