@@ -1,14 +1,8 @@
 """Wall time of an IANA zone to instants, by one pinned copy of the zone data."""
 
 import re
-import zoneinfo
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
-
-# zoneinfo reads the machine's own files before the tzdata package. Two machines, or a slot and the mail about it, would
-# then go by different rules; without a path only the package that the lock file pins is left.
-zoneinfo.reset_tzpath(to=[])
-ZoneInfo.clear_cache()
 
 _DATE_TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:00(\.0+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?", re.IGNORECASE
