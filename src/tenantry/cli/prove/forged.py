@@ -180,7 +180,7 @@ async def _filters(wire: Wire, victim: Party, intruder: Party) -> list[Crossing]
                 _who(victim, intruder),
                 f"{request.method} {request.path}, {name} is the victim's",
                 "nothing of the victim's",
-                f"{answer.status}, {'with the victim’s' if leaked or listed else 'nothing of the victim’s'}",
+                f"{answer.status}, {'something' if leaked or listed else 'nothing'} of the victim's",
                 held=answer.status in (200, 404) and not leaked and not listed,
             )
         )

@@ -1,20 +1,63 @@
 """What a model that was talked round could ask of the tools."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tenantry.cli.prove.seeding import Acting, acting_as
 from tenantry.cli.prove.world import Party, World
-from tenantry.domain.tools import ToolResult
+from tenantry.domain.errors import NotFound
+from tenantry.domain.tools import ToolCallRequest, ToolResult
 from tenantry.storage.isolation.crossing import Crossing
 from tenantry.storage.isolation.seeding import count_audited
 from tenantry.storage.isolation.tables import fingerprints
+from tenantry.storage.repositories import agents, conversations, tool_calls
 from tenantry.storage.tenancy import Database
+from tenantry.tools.base import ToolContext
+from tenantry.tools.registry import call_tool
 
 BORDER = "tool arguments"
 _STEP = 91
+
+
+@dataclass(frozen=True, slots=True)
+class _Acting:
+    """An agent at work in one conversation, whose model may ask for any tool with any arguments."""
+
+    db: Database
+    context: ToolContext
+    user_id: str
+
+    async def tool(self, name: str, **arguments: object) -> ToolResult:
+        """Claim and call the tool as a turn does; `user_id` is the right one unless given."""
+        request = ToolCallRequest("call", name, {"user_id": self.user_id, **arguments})
+        async with self.db.tenant(self.context.agent.tenant_id) as tx:
+            await tool_calls.claim(tx, self.context.turn_id, self.context.step, request)
+        result = await call_tool(self.context, request)
+        async with self.db.tenant(self.context.agent.tenant_id) as tx:
+            await tool_calls.finish(tx, self.context.turn_id, self.context.step, result.output)
+        return result
+
+
+async def _acting_as(db: Database, party: Party) -> _Acting:
+    """The party's agent in the party's conversation."""
+    async with db.tenant(party.tenant_id) as tx:
+        agent = await agents.get(tx, party.agent_id, sees_only=None)
+        conversation = await conversations.get(tx, party.conversation_id, sees_only=None)
+    if agent is None or conversation is None:
+        raise NotFound
+    context = ToolContext(
+        db=db,
+        agent=agent,
+        conversation_id=conversation.id,
+        owner_member_id=conversation.owner_member_id,
+        contact_id=conversation.contact_id,
+        turn_id=party.turn_id,
+        step=_STEP,
+        now=datetime.now(UTC),
+        actor=f"conversation:{conversation.id}",
+    )
+    return _Acting(db, context, str(conversation.owner_member_id or conversation.tenant_id))
 
 
 async def attack(db: Database, world: World) -> list[Crossing]:
@@ -23,15 +66,15 @@ async def attack(db: Database, world: World) -> list[Crossing]:
     start = {"start": (datetime.now(UTC) + timedelta(days=3)).strftime("%Y-%m-%dT12:00")}
     found: list[Crossing] = []
     for intruder in (world.neighbour, world.b.first, world.b.own):
-        acting = await acting_as(db, intruder, step=_STEP)
+        acting = await _acting_as(db, intruder)
         for tool, arguments in _calls(intruder, start):
             for forged in (world.victim.member_id, world.a.tenant_id):
                 found.append(await _user_id(db, acting, world.victim, intruder, tool, arguments, str(forged)))
             for extra in ("owner", "owner_member_id", "calendar_id", "tenant_id"):
                 found.append(await _extra(db, acting, world.victim, intruder, tool, arguments, extra))
         found += await _bookings(db, acting, world.victim, intruder, start)
-    own = await acting_as(db, world.victim, step=_STEP)
-    other = await acting_as(db, world.neighbour, step=_STEP)
+    own = await _acting_as(db, world.victim)
+    other = await _acting_as(db, world.neighbour)
     to_other = replace(own, context=replace(own.context, contact_id=other.context.contact_id))
     return [*found, *await _bookings(db, to_other, world.victim, world.victim, start)]
 
@@ -45,7 +88,7 @@ def _calls(intruder: Party, start: dict[str, str]) -> Iterator[tuple[str, dict[s
 
 
 async def _user_id(
-    db: Database, acting: Acting, victim: Party, intruder: Party, tool: str, arguments: dict[str, Any], forged: str
+    db: Database, acting: _Acting, victim: Party, intruder: Party, tool: str, arguments: dict[str, Any], forged: str
 ) -> Crossing:
     action = "tool.refused"
     before = await _state(db, victim, intruder)
@@ -67,7 +110,7 @@ async def _user_id(
 
 
 async def _extra(
-    db: Database, acting: Acting, victim: Party, intruder: Party, tool: str, arguments: dict[str, Any], extra: str
+    db: Database, acting: _Acting, victim: Party, intruder: Party, tool: str, arguments: dict[str, Any], extra: str
 ) -> Crossing:
     before = await _state(db, victim, intruder)
     result = await acting.tool(tool, **arguments, **{extra: str(victim.member_id)})
@@ -77,7 +120,7 @@ async def _extra(
 
 
 async def _bookings(
-    db: Database, acting: Acting, victim: Party, intruder: Party, start: dict[str, str]
+    db: Database, acting: _Acting, victim: Party, intruder: Party, start: dict[str, str]
 ) -> list[Crossing]:
     found: list[Crossing] = []
     for tool, arguments in (("cancel_appointment", {}), ("reschedule_appointment", start)):

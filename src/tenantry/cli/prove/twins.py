@@ -31,7 +31,7 @@ async def attack(wire: Wire, db: Database, world: World) -> list[Crossing]:
             "another tenant's owner",
             "DELETE /api/v1/agents/{agent_id}, its own twin",
             "204, the victim's as they were",
-            f"{deleted.status}, {f'changed {changed}' if changed else 'the victim’s as they were'}",
+            f"{deleted.status}, the victim's {f'changed: {changed}' if changed else 'as they were'}",
             held=deleted.status == 204 and not changed and still.status == 200 and world.victim.word in still.text,
         )
     )
@@ -48,6 +48,6 @@ async def _read(wire: Wire, world: World, route: str, request: Request) -> Cross
         "another tenant's owner",
         f"{route}, its own twin",
         "200, the twin",
-        f"{answer.status}, {'the victim’s' if leaked else 'the twin'}",
+        f"{answer.status}, the {'other tenant' if leaked else 'twin'}",
         held=answer.status == 200 and not leaked,
     )

@@ -44,7 +44,7 @@ async def attack(db: Database, victim: UUID, intruder: UUID) -> list[Crossing]:
     found: list[Crossing] = []
     targets: list[_Target] = []
     for table in tables:
-        target = await _target(db, table, victim, intruder)
+        target = await _target(db, table, victim, intruder) if table.readable else None
         if target is None:
             found.append(untried(BORDER, f"table {table.name}", f"prove makes no row of {table.name} for a tenant"))
         else:

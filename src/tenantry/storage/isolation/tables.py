@@ -18,13 +18,14 @@ NO_RIGHTS = frozenset({"schema_migrations"})
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table. `name` and all columns are quoted for SQL; `columns` can be written; `key` is the primary key;
-    `tenant_column` is None where rows are of no single tenant."""
+    `tenant_column` is None where rows are of no single tenant; `readable` says that the asking role may select."""
 
     oid: int
     name: str
     tenant_column: str | None
     columns: tuple[str, ...]
     key: tuple[str, ...]
+    readable: bool
 
     @property
     def reachable(self) -> bool:
@@ -37,7 +38,7 @@ class Table:
 
 
 _TABLES = r"""
-    SELECT c.oid, c.oid::regclass::text AS name,
+    SELECT c.oid, c.oid::regclass::text AS name, has_table_privilege(c.oid, 'SELECT') AS readable,
            (SELECT array_agg(quote_ident(a.attname) ORDER BY a.attnum) FROM pg_attribute a
             WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '') AS columns,
            (SELECT array_agg(quote_ident(a.attname) ORDER BY k.position)
@@ -55,7 +56,7 @@ async def all_tables(tx: TenantTx) -> list[Table]:
     for row in await tx.rows(_TABLES):
         columns: list[str] = row["columns"] or []
         column = "tenant_id" if "tenant_id" in columns else WITHOUT_TENANT_ID.get(row["name"], (None, ""))[0]
-        found.append(Table(row["oid"], row["name"], column, tuple(columns), tuple(row["key"] or ())))
+        found.append(Table(row["oid"], row["name"], column, tuple(columns), tuple(row["key"] or ()), row["readable"]))
     return found
 
 
@@ -113,7 +114,7 @@ async def foreign_keys(tx: TenantTx, tables: list[Table]) -> list[ForeignKey]:
 async def fingerprints(db: Database, tenant_id: UUID) -> dict[str, str]:
     """A hash of the tenant's rows for each of its tables but the audit log, which grows by what is refused."""
     async with db.tenant(tenant_id) as tx:
-        tables = [t for t in await all_tables(tx) if t.tenant_column and t.key and t.name != "audit_log"]
+        tables = [t for t in await all_tables(tx) if t.tenant_column and t.key and t.readable and t.name != "audit_log"]
         hashes = (
             f"SELECT '{t.name}' AS name, md5(string_agg(to_jsonb(r)::text, '' ORDER BY {t.key_of('r')})) AS hash "  # noqa: S608
             f"FROM {t.name} r WHERE r.{t.tenant_column} = $1"

@@ -25,7 +25,7 @@ async def copy_rows(db: Database, source: UUID, target: UUID, words: dict[str, s
     work, as ids are of one tenant, and must leave the source's rows as they were."""
     before = await fingerprints(db, source)
     async with db.untenanted() as tx:
-        tables = [t for t in await all_tables(tx) if t.reachable and t.tenant_column and t.name not in _SINGLE]
+        tables = [t for t in await all_tables(tx) if t.readable and t.tenant_column and t.name not in _SINGLE]
     waiting = [_Row(table, text) for table in tables for text in await _rows(db, table, source)]
     replaced = {**words, str(source): str(target)}
     copied: dict[str, int] = {}
