@@ -58,6 +58,10 @@ def heard_about_appointment(turn: Turn, intents: frozenset[Intent], readings: Re
     state = turn.state
     if state.expecting == "cancel":
         return _heard_cancel_answer(turn, intents)
+    if state.moving and not state.offers and readings.when is None and intents & {Intent.NO, Intent.KEEP}:
+        state.moving, state.expecting, state.wanted = False, "", Wish()
+        turn.say("kept")
+        return True
     if Intent.CANCEL in intents and not readings.values:
         return _ask_cancel(turn)
     if _wants_move(turn, intents, readings):
@@ -95,7 +99,7 @@ def _booked(turn: Turn) -> str:
 
 def _heard_cancel_answer(turn: Turn, intents: frozenset[Intent]) -> bool:
     state = turn.state
-    if (Intent.YES in intents or Intent.CANCEL in intents) and Intent.NO not in intents:
+    if intents & {Intent.YES, Intent.CANCEL, Intent.RETRY} and Intent.NO not in intents:
         state.expecting = ""
         turn.ask_tool(CANCEL, _booking_id(turn))
         return True
@@ -198,10 +202,13 @@ def _iso(moment: datetime) -> str:
     return moment.isoformat(timespec="minutes")
 
 
-def settle_time(turn: Turn, readings: Readings, *, missed: bool) -> None:
+def settle_time(turn: Turn, intents: frozenset[Intent], readings: Readings, *, missed: bool) -> None:
     """All else is known: book the wanted time, look for one, or ask for it."""
     state, wish = turn.state, turn.state.wanted
     tool = MOVE if state.moving else SET
+    if state.expecting == "retry" and readings.when is None and not intents & {Intent.RETRY, Intent.YES}:
+        _hold_back(turn, intents)
+        return
     if wish.start:
         state.expecting, state.asked, state.offers, state.searched = "", "", [], False
         values = _booking_id(turn) if state.moving else booked_values(turn)
@@ -212,6 +219,16 @@ def settle_time(turn: Turn, readings: Readings, *, missed: bool) -> None:
         check(turn)
     else:
         _ask_when(turn, missed=missed)
+
+
+def _hold_back(turn: Turn, intents: frozenset[Intent]) -> None:
+    """A booking failed: it is tried again only when the contact wants so."""
+    if Intent.NO in intents:
+        turn.state.wanted, turn.state.expecting = Wish(), "slot"
+        turn.rotate("when_else")
+        return
+    turn.rotate("retry", when=turn.say_wish(turn.state.wanted))
+    turn.offer_replies(turn.phrase("try_again"), turn.phrase("no"))
 
 
 def booked_values(turn: Turn) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from tenantry.domain.agent import Variable, VariableType
 from tenantry.llm.form_policy.language import Intent
 from tenantry.llm.form_policy.reading import Reading, Readings, same
+from tenantry.llm.form_policy.state import Wish
 from tenantry.llm.form_policy.turn import SET, Turn
 
 _READ_BACK = frozenset({VariableType.EMAIL, VariableType.PHONE, VariableType.ADDRESS})
@@ -42,7 +43,7 @@ def note_values(turn: Turn, readings: Readings, *, correcting: bool) -> list[Rea
     if readings.when:
         turn.state.wanted.merge(readings.when)
         turn.progress = True
-        _note_slot(turn)
+        note_slot(turn)
     return changed
 
 
@@ -52,9 +53,12 @@ def _keep_wish(turn: Turn, reading: Reading) -> None:
         turn.state.partial = ""
 
 
-def _note_slot(turn: Turn) -> None:
-    """The wanted time is noted in the variables that stand for it, if the agent has such."""
-    wish = turn.state.wanted
+def note_slot(turn: Turn) -> None:
+    """Bring the variables that stand for the appointment's time in line with what is wanted or else booked."""
+    wish, appointment = turn.state.wanted, turn.state.appointment
+    if wish.empty and appointment:
+        day, _, at = appointment.start.partition("T")
+        wish = Wish(day=day, at=at)
     for name in turn.slot_names:
         variable = turn.agent.variable(name)
         if variable is None:
@@ -64,13 +68,10 @@ def _note_slot(turn: Turn) -> None:
             VariableType.DATE: wish.day if not wish.last_day else "",
             VariableType.TIME: wish.at,
         }.get(variable.type, "")
-        if value and not same(turn.known.get(name), value):
+        if not value:
+            turn.take_back(name)
+        elif not same(turn.known.get(name), value):
             turn.note(variable, value, value, confirmed=True)
-
-
-def note_slot(turn: Turn) -> None:
-    """Bring the variables of the wanted time in line with it."""
-    _note_slot(turn)
 
 
 def acknowledge(turn: Turn, changed: list[Reading], asked: Variable | None, *, correcting: bool) -> None:

@@ -5,14 +5,14 @@ import json
 from tenantry.domain.agent import Function, Variable
 from tenantry.domain.tools import ToolResult
 from tenantry.llm.form_policy.appointments import heard_about_appointment, heard_choice, settle_time
-from tenantry.llm.form_policy.collection import acknowledge, ask, books, next_variable, note_slot, note_values, skip
+from tenantry.llm.form_policy.collection import acknowledge, ask, books, next_variable, note_values, skip
 from tenantry.llm.form_policy.confirmation import corrections, heard_confirmation, named_wrong, read_back
 from tenantry.llm.form_policy.language import Intent
 from tenantry.llm.form_policy.message import Message, read_message
 from tenantry.llm.form_policy.outcomes import tell
 from tenantry.llm.form_policy.questions import answer_question, farewell, recap
 from tenantry.llm.form_policy.reading import Reader, Readings
-from tenantry.llm.form_policy.state import DialogueState, Wish
+from tenantry.llm.form_policy.state import DialogueState
 from tenantry.llm.form_policy.turn import APPOINTMENT_TOOLS, Turn
 
 _NOTHING: frozenset[Intent] = frozenset()
@@ -146,8 +146,8 @@ def _ask_anew(turn: Turn, variable: Variable) -> None:
 
 def advance(turn: Turn, intents: frozenset[Intent], readings: Readings, *, missed: bool) -> None:
     """The next step towards what the agent is for."""
-    if turn.state.appointment and turn.state.moving:
-        settle_time(turn, readings, missed=missed)
+    if turn.state.moving:
+        settle_time(turn, intents, readings, missed=missed)
         return
     variable = next_variable(turn)
     if variable is not None:
@@ -156,14 +156,16 @@ def advance(turn: Turn, intents: frozenset[Intent], readings: Readings, *, misse
         read_back(turn)
     elif function := _next_function(turn):
         _call(turn, function)
-    elif (
-        turn.state.moving
-        or (books(turn) and turn.state.appointment is None and not turn.state.done)
-        or (books(turn) and turn.state.appointment is None and not turn.state.wanted.empty)
-    ):
-        settle_time(turn, readings, missed=missed)
+    elif _booking_is_open(turn):
+        settle_time(turn, intents, readings, missed=missed)
     else:
         _finish(turn, intents, readings)
+
+
+def _booking_is_open(turn: Turn) -> bool:
+    """Whether an appointment is still to be made; after one was cancelled or refused, only when a new time is named."""
+    state = turn.state
+    return books(turn) and state.appointment is None and (not state.done or not state.wanted.empty)
 
 
 def _next_function(turn: Turn) -> Function | None:
@@ -214,6 +216,3 @@ def _finish(turn: Turn, intents: frozenset[Intent], readings: Readings) -> None:
     else:
         turn.say("finished")
     state.done, state.expecting = True, ""
-    if readings.when is None:
-        state.wanted = state.wanted if state.wanted.start else Wish()
-    note_slot(turn)

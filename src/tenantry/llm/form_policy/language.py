@@ -32,6 +32,7 @@ class Intent(StrEnum):
     QUESTION = "question"
     PARDON = "pardon"
     GOAL = "goal"
+    KEEP = "keep"
 
 
 @dataclass(frozen=True, slots=True)

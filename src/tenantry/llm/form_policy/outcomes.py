@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from tenantry.domain.tools import ToolResult
 from tenantry.llm.form_policy.appointments import check, offer
+from tenantry.llm.form_policy.collection import note_slot
 from tenantry.llm.form_policy.state import Appointment, Wish
 from tenantry.llm.form_policy.turn import CANCEL, CHECK, MOVE, SET, Turn, wall_time
 
@@ -20,6 +21,8 @@ def tell(turn: Turn, name: str, result: ToolResult) -> None:
         SET: _told_booking, MOVE: _told_move, CANCEL: _told_cancelled, CHECK: _told_free,
     }  # fmt: skip
     known.get(name, lambda turn, result: _told_other(turn, name, result))(turn, result)
+    if name in {SET, MOVE, CANCEL}:
+        note_slot(turn)
 
 
 def _told_booking(turn: Turn, result: ToolResult) -> None:

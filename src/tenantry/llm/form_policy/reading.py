@@ -8,11 +8,11 @@ from typing import Any
 
 from tenantry.domain.agent import Variable, VariableType
 from tenantry.domain.values import VariableValue
+from tenantry.llm.form_policy.answers import whole_answer
 from tenantry.llm.form_policy.language import Found, Intent, When
 from tenantry.llm.form_policy.message import Message
 from tenantry.llm.form_policy.readers.amounts import Amount, read_money, read_numbers
-from tenantry.llm.form_policy.readers.answers import whole_answer
-from tenantry.llm.form_policy.readers.choices import mentioned_choice
+from tenantry.llm.form_policy.readers.choices import mentioned_choices
 from tenantry.llm.form_policy.readers.contacts import Phone, read_emails, read_phones
 from tenantry.llm.form_policy.slow_dates import LONGEST, parse_date
 from tenantry.llm.form_policy.turn import APPOINTMENT_TOOLS, Turn
@@ -142,7 +142,8 @@ class Reader:
         if not wanted and not self._types & _MOMENTS:
             return
         asked = self.asked is not None and self.asked.type in _MOMENTS
-        expecting = asked or self.turn.state.expecting == "slot"
+        changing = self.turn.state.appointment is not None and bool(self.intents & {Intent.MOVE, Intent.CORRECTION})
+        expecting = asked or changing or self.turn.state.expecting == "slot"
         when = self._when(bare=expecting)
         if when is None and expecting and self.turn.language.date_hint(self.left) and len(self.left) <= LONGEST:
             when = self._slow_when()
@@ -206,7 +207,9 @@ class Reader:
     def _choices(self) -> None:
         for variable in self._of_type(VariableType.CHOICE):
             choices = tuple(c for c in variable.choices if len(c) > 2)
-            if variable is not self.asked and (hit := mentioned_choice(self.left, choices)):
+            hits = mentioned_choices(self.left, choices) if variable is not self.asked else []
+            if len(hits) == 1:
+                hit = hits[0]
                 labelled = self._label_before(hit[1], [variable]) is not None
                 if labelled or variable.name not in self.turn.known:
                     self.readings.values.append(Reading(variable, hit[0], hit[0], labelled=labelled))

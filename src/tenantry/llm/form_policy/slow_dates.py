@@ -9,8 +9,8 @@ LONGEST = 40
 
 
 def parse_date(text: str, language: str, now: datetime, day_first: bool) -> datetime | None:
-    """The moment that a short text means as a whole, in the future of `now`; None for longer ones and for no date. Takes
-    a millisecond or two."""
+    """The moment that a short text means as a whole, in the future of `now`; None for longer ones and for no date.
+    Takes a millisecond or two."""
     if len(text) > LONGEST:
         return None
     settings: dict[str, Any] = {

@@ -1,6 +1,6 @@
 """What the form policy remembers between messages, besides the values themselves."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime, time
 from typing import Any, Literal, get_type_hints
@@ -74,9 +74,10 @@ class Appointment:
 
 @dataclass(slots=True)
 class DialogueState:
-    """`asked` is the variable asked for last, `misses` how often its answers were not understood, `offered` the optional
-    ones asked, `confirming` those being read back, `offers` free slots told last, `moving` whether the wanted time is
-    for the appointment that is there, `called` what tools were called with, `partial` half an answer to `asked`."""
+    """`asked` is the variable asked for last, `misses` how often its answers were not understood, `offered` the
+    optional ones asked, `confirming` those being read back, `offers` free slots told last, `moving` whether the wanted
+    time is for the appointment that is there, `called` what tools were called with, `partial` half an answer to
+    `asked`."""
 
     expecting: Expecting = ""
     asked: str = ""
@@ -110,24 +111,22 @@ def load_state(saved: Mapping[str, Any]) -> DialogueState:
                 setattr(state, entry.name, msgspec.convert(saved[entry.name], _HINTS[entry.name]))
             except msgspec.ValidationError:
                 continue
-    for iso in (state.wanted.day, state.wanted.last_day):
-        if iso and not _is_date(iso):
-            state.wanted = Wish()
-    state.offers = [offer for offer in state.offers if _is_moment(offer)]
+    wish = state.wanted
+    if not all(_reads(date.fromisoformat, iso) for iso in (wish.day, wish.last_day)) or not all(
+        _reads(time.fromisoformat, iso) for iso in (wish.at, wish.earliest, wish.latest)
+    ):
+        state.wanted = Wish()
+    state.offers = [offer for offer in state.offers if offer and _reads(datetime.fromisoformat, offer)]
+    if state.appointment and not (state.appointment.start and _reads(datetime.fromisoformat, state.appointment.start)):
+        state.appointment = None
     return state
 
 
-def _is_date(text: str) -> bool:
+def _reads(read: Callable[[str], object], text: str) -> bool:
+    """Whether a text is empty or of the form that `read` wants."""
     try:
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_moment(text: str) -> bool:
-    try:
-        datetime.fromisoformat(text)
+        if text:
+            read(text)
     except ValueError:
         return False
     return True

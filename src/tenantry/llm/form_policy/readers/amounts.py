@@ -43,7 +43,8 @@ def _money_pattern(language: Language) -> re.Pattern[str]:
     units = "|".join(sorted(map(re.escape, language.money.currencies), key=len, reverse=True))
     factors = "|".join(sorted(map(re.escape, language.money.factors), key=len, reverse=True))
     return re.compile(
-        rf"(?<![\w.,])(?:(?P<sign>[$€£¥₹]|(?:{units})\b) ?)?(?P<number>{_NUMBER})(?: ?(?P<factor>{factors})\b)?(?: ?(?P<unit>[$€£¥₹]|"
+        rf"(?<![\w.,])(?:(?P<sign>[$€£¥₹]|(?:{units})\b) ?)?(?P<number>{_NUMBER})"
+        rf"(?: ?(?P<factor>{factors})\b)?(?: ?(?P<unit>[$€£¥₹]|"
         rf"(?:us |u\.s\. )?(?:{units})\b))?",
         re.IGNORECASE,
     )

@@ -8,35 +8,35 @@ _CLOSE = 0.78
 _LONGEST = 60
 
 
-def mentioned_choice(text: str, choices: tuple[str, ...]) -> tuple[str, int, int] | None:
-    """The one choice that the text names word by word, and where; None when it names several."""
+def mentioned_choices(text: str, choices: tuple[str, ...]) -> list[tuple[str, int, int]]:
+    """The choices that the text names word by word, and where."""
     lower = text.lower()
     hits: list[tuple[str, int, int]] = []
     for choice in sorted(choices, key=len, reverse=True):
         found = re.search(rf"(?<!\w){re.escape(choice.lower())}(?:e?s)?(?!\w)", lower)
         if found and not any(start <= found.start() < end for _, start, end in hits):
             hits.append((choice, found.start(), found.end()))
-    return hits[0] if len(hits) == 1 else None
+    return hits
 
 
 def chosen(answer: str, choices: tuple[str, ...], ordinal: Callable[[str, int], int | None]) -> str | None:
     """What an answer to the question for a choice means: its name, its place in the list, or nearly its name."""
-    if hit := mentioned_choice(answer, choices):
-        return hit[0]
+    if hits := mentioned_choices(answer, choices):
+        return hits[0][0] if len(hits) == 1 else None
     index = ordinal(answer, len(choices))
     if index is not None:
         return choices[index]
     if found := re.fullmatch(r"\D{0,12}(\d{1,2})\W*", answer):
         place = int(found[1]) - 1
         return choices[place] if 0 <= place < len(choices) else None
-    return _by_a_word(answer, choices) or _closest(answer, choices)
+    named = _by_a_word(answer, choices)
+    return named[0] if len(named) == 1 else None if named else _closest(answer, choices)
 
 
-def _by_a_word(answer: str, choices: tuple[str, ...]) -> str | None:
-    """The only choice that shares a word of four letters or more with the answer."""
+def _by_a_word(answer: str, choices: tuple[str, ...]) -> list[str]:
+    """The choices that share a word of four letters or more with the answer."""
     words = set(re.findall(r"\w{4,}", answer.lower()))
-    hits = [choice for choice in choices if words & set(re.findall(r"\w{4,}", choice.lower()))]
-    return hits[0] if len(hits) == 1 else None
+    return [choice for choice in choices if words & set(re.findall(r"\w{4,}", choice.lower()))]
 
 
 def _closest(answer: str, choices: tuple[str, ...]) -> str | None:

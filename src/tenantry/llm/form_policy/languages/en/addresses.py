@@ -5,18 +5,21 @@ import re
 from tenantry.llm.form_policy.language import Found
 
 _SUFFIXES = {
-    "street": "Street", "st": "Street", "str": "Street", "avenue": "Avenue", "ave": "Avenue", "av": "Avenue", "road": "Road", "rd": "Road",
+    "street": "Street", "st": "Street", "str": "Street", "avenue": "Avenue", "ave": "Avenue", "av": "Avenue",
+    "road": "Road", "rd": "Road",
     "drive": "Drive", "dr": "Drive", "lane": "Lane", "ln": "Lane", "boulevard": "Boulevard", "blvd": "Boulevard",
     "court": "Court", "ct": "Court", "place": "Place", "pl": "Place", "square": "Square", "sq": "Square", "way": "Way",
-    "terrace": "Terrace", "ter": "Terrace", "circle": "Circle", "cir": "Circle", "parkway": "Parkway", "pkwy": "Parkway",
+    "terrace": "Terrace", "ter": "Terrace",
+    "circle": "Circle", "cir": "Circle", "parkway": "Parkway", "pkwy": "Parkway",
     "highway": "Highway", "hwy": "Highway", "close": "Close", "crescent": "Crescent", "cres": "Crescent", "row": "Row",
     "gardens": "Gardens", "gdns": "Gardens", "grove": "Grove", "hill": "Hill", "alley": "Alley", "trail": "Trail",
-    "trl": "Trail", "broadway": "Broadway", "quay": "Quay", "mews": "Mews", "walk": "Walk", "park": "Park", "plaza": "Plaza",
+    "trl": "Trail", "broadway": "Broadway", "quay": "Quay", "mews": "Mews", "walk": "Walk",
+    "park": "Park", "plaza": "Plaza",
     "loop": "Loop", "crossing": "Crossing", "ridge": "Ridge", "green": "Green", "view": "View", "bend": "Bend",
 }  # fmt: skip
 _SUFFIX = "|".join(sorted(_SUFFIXES, key=len, reverse=True))
 _DIRECTIONS = frozenset({"n", "s", "e", "w", "ne", "nw", "se", "sw"})
-_NUMBER = r"(?:\d{1,5}(?: \d{1,2}){0,2}|\d(?: \d){1,4})(?:[ -]?[a-z]\b(?! [a-z]\b))?(?:[-/]\d{1,4})?"
+_NUMBER = r"(?:\d{1,5}(?: \d{1,2}){0,2}|\d(?: \d){1,4})(?:-?[a-z]\b)?(?:[-/]\d{1,4})?"
 _WORD = r"[^\W\d_][\w'’.-]{0,30}|\d{1,3}(?:st|nd|rd|th)"
 _STREET = re.compile(
     rf"(?<![\d.,$€£])\b(?P<number>{_NUMBER}),? (?P<name>(?:(?:{_WORD}) ){{0,4}}?(?:{_WORD})) (?P<suffix>{_SUFFIX})"
@@ -26,7 +29,8 @@ _STREET = re.compile(
 )
 _UNIT_BEFORE = re.compile(r"\b((?:flat|unit|apartment|apt\.?|suite|ste\.?|room) ?#?\w{1,5}),? $", re.IGNORECASE)
 _UNIT = re.compile(r",? ((?:apartment|apt\.?|unit|suite|ste\.?|flat|floor|#) ?#?\w{1,5})\b", re.IGNORECASE)
-_CITY = re.compile(r"(?P<comma>,? in |, ?| - | )(?P<city>[^\W\d_][\w'’.-]{1,30}(?: [^\W\d_][\w'’.-]{1,30}){0,3})")
+_TOWN = r"[^\W\d_](?:[^\W\d_]|['’.-]){1,30}"
+_CITY = re.compile(rf"(?P<comma>,? in |, ?| - | )(?P<city>{_TOWN}(?: {_TOWN}){{0,3}})(?!\w)")
 _REGION = re.compile(
     r",? ?\b(?P<state>[A-Z]{2})\b(?=[ ,.]|$)|,? (?P<zip>\d{5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2})\b"
 )

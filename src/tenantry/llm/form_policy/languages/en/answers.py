@@ -94,7 +94,8 @@ _SPELT_LIKE = re.compile(
     re.IGNORECASE,
 )
 _NOT_BUT = re.compile(
-    rf"\bnot (?P<old>{_WORD}),? (?:but|it'?s|rather|it is) (?P<new>{_WORD})\W*$|\bnot (?P<old2>{_WORD}), (?P<new2>{_WORD})"
+    rf"\bnot (?P<old>{_WORD}),? (?:but|it'?s|rather|it is) (?P<new>{_WORD})\W*$|"
+    rf"\bnot (?P<old2>{_WORD}), (?P<new2>{_WORD})"
     rf"\W*$|(?P<new3>{_WORD}),? (?:and )?not (?P<old3>{_WORD})\W*$|(?P<new4>{_WORD}) instead of (?P<old4>{_WORD})"
     rf"\W*$",
     re.IGNORECASE,

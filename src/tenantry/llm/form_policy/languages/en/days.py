@@ -91,6 +91,13 @@ def _nth_of_month(found: re.Match[str], clock: Clock) -> Span | None:
     return None
 
 
+def _weekday_and_number(found: re.Match[str], clock: Clock) -> Span | None:
+    """ "Tuesday 24", where the 24th is a Tuesday; else the number is a time."""
+    span = _nth_of_month(found, clock)
+    named = found["weekday"] or found["weekday2"]
+    return span if span and span[0].weekday() == _weekday(named) else None
+
+
 def _plain_weekday(found: re.Match[str], clock: Clock) -> Span | None:
     return (_coming(clock.now.date(), _weekday(found["weekday"])), None)
 
@@ -171,7 +178,8 @@ def _ahead_of(found: re.Match[str], clock: Clock) -> Span | None:
     if found["count"]:
         return _ahead(found, clock)
     days = {"d": 1, "w": 7, "m": 30}[re.sub(r".* (\w)\w* from.*", r"\1", found[0].lower())]
-    return (clock.now.date() + timedelta(_count(found["count2"]) * days), None)
+    begin = clock.now.date() + timedelta(1 if found[0].lower().endswith("tomorrow") else 0)
+    return (begin + timedelta(_count(found["count2"]) * days), None)
 
 
 def _compile(*rows: tuple[str, _Reader]) -> tuple[tuple[re.Pattern[str], _Reader], ...]:
@@ -197,16 +205,17 @@ _GRAMMAR = _compile(
         _week_later,
     ),
     (rf"\b(?:{_DAY}|{_SHORT_DAY}),? (?:the )?(?P<nth>\d{{1,2}}(?:st|nd|rd|th))\b", _nth_of_month),
+    (rf"\b(?:{_DAY_2}|{_SHORT}),? (?P<nth>1[3-9]|2\d|3[01])\b(?![:.h]\d|h\b)", _weekday_and_number),
     (rf"\b(?:next) {_DAY}\b", _next_weekday),
     (rf"\bthis {_DAY}\b", _this_weekday),
     (rf"\b(?:(?:the )?(?:coming|following) |on |(?:the )?){_DAY}\b", _plain_weekday),
-    (r"\b(?:today|tonight|this (?:morning|afternoon|evening))\b", _relative),
-    (r"\b(?:tomorrow|tomorow|tommorow|tommorrow|tmrw|tmr|2morrow)\b", _relative),
     (
         rf"\bin {_COUNT} (?P<unit>days?|weeks?|fortnights?|months?)(?:'? time)?\b|\b{_COUNT_2} "
-        rf"(?:days?|weeks?|months?) from (?:now|today)\b",
+        rf"(?:days?|weeks?|months?) from (?:now|today|tomorrow)\b",
         _ahead_of,
     ),
+    (r"\b(?:today|tonight|this (?:morning|afternoon|evening))\b", _relative),
+    (r"\b(?:tomorrow|tomorow|tommorow|tommorrow|tmrw|tmr|2morrow)\b", _relative),
     (r"\b(the week after next|this|next|the following)(?:(?<=after next)| week)\b", _week),
     (r"\b(?:this |the |(next) |on the )weekend\b", _weekend),
     (r"\bnext month\b", _month_span),

@@ -79,7 +79,8 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
         _part(
             r"\b(?:i|we)(?:'d| would)? (?:like|love|want|need|wish|wanna)\b|\b(?:i'?m|we'?re|i am|we are) (?:looking|"
             r"interested|thinking|hoping|calling|planning|selling|buying)\b|\b(?:can|could) (?:you|someone) (?:please "
-            r")?help\b|^(?:sell|buy|book|schedule|make)\b|\b(?:book|make|schedule|arrange|get) (?:me )?an? (?:appointment|"
+            r")?help\b|^(?:sell|buy|book|schedule|make)\b|"
+            r"\b(?:book|make|schedule|arrange|get) (?:me )?an? (?:appointment|"
             r"meeting|visit|viewing)\b"
         ),
     ),
@@ -88,7 +89,8 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
         _part(
             r"\bwhat (?:did|have) you (?:note|noted|got|get|written|write|have|wrote|understood|understand|"
             r"record|recorded|hear|heard)\b|"
-            r"\bwhat do you have(?: so far| noted| on me| down|\W*$)|\b(?:can|could|would|will) you (?:please )?(?:repeat|"
+            r"\bwhat do you have(?: so far| noted| on me| down|\W*$)|"
+            r"\b(?:can|could|would|will) you (?:please )?(?:repeat|"
             r"read|say|recap|summari[sz]e)(?: (?:that|it|this|everything|all|them|what))?\b|"
             r"\b(?:when|what time|what day)(?:'s| is| was) (?:my|the|our) (?:appointment|booking|meeting|"
             r"visit)\b|\bread (?:it|that|everything) back\b|\b(?:give me a |quick )?(?:recap|summary)\b|"
@@ -118,7 +120,8 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
         _whole(
             r"(?:good ?bye|bye|bye[ -]bye|see you(?: (?:later|then|soon|there))?|see ya|cheers|ciao|"
             r"take care|have a (?:nice|good|great) (?:day|one|evening|weekend)|talk (?:to you )?later|"
-            r"that'?s (?:all|it)(?: for now| from me| i need(?:ed)?)?|i(?:'m| am) done|we(?:'re| are) done)(?:[,.! ]+(?:bye|"
+            r"that'?s (?:all|it)(?: for now| from me| i need(?:ed)?)?|i(?:'m| am) done|we(?:'re| are) done)"
+            r"(?:[,.! ]+(?:bye|"
             r"thanks|thank you|see you))*"
         ),
     ),
@@ -218,6 +221,10 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
         ),
     ),
     (
+        Intent.KEEP,
+        _part(r"\b(?:never ?mind|forget (?:it|about it)|(?:leave|keep) (?:it|things) (?:as|like|the way)|keep it)\b"),
+    ),
+    (
         Intent.QUESTION,
         _part(
             r"\?\s*$|^(?:(?:and|but|so|ok|okay|well)[, ]+)?(?:what|who|whose|when|where|why|how|which|"
@@ -229,7 +236,7 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
 
 
 def intents(text: str) -> frozenset[Intent]:
-    """All that `text` may want. Only its first 300 characters are looked at: a longer message is about something else."""
+    """All that `text` may want. Only its first 300 characters are looked at: what is longer is about something else."""
     short = text[:300].strip()
     return frozenset(intent for intent, pattern in _PATTERNS if pattern.search(short))
 

@@ -29,7 +29,7 @@ _LETTER_AS_IN = re.compile(
     r"\b(?:capital |the letter )?([a-z])(?:,? (?:as in|like in|for|like)|, as in) (?:an? |the )?([a-z]{2,})\b,?",
     re.IGNORECASE,
 )
-_OH = re.compile(r"(?<=\d) (?:oh|o)(?= \d)|(?<![\w.])(?:oh|o) (?=\d(?: \d){3,})", re.IGNORECASE)
+_OH = re.compile(r"(?<=\d) (?:oh|o)(?= \d)|(?<![\w.])(?:oh|o) (?=\d(?: \d){2,})", re.IGNORECASE)
 _AS_A_NUMBER = re.compile(
     rf"(?:(?<=\bat )|(?<=\bpast )|(?<=\bto )|(?<=\bafter )|(?<=\bbefore )|(?<=\bby )|(?<=\baround )|(?<=\bbetween )"
     rf"|(?<=\bin )|(?<=\btill )|(?<=\bmake it )|(?<=\bfrom )|(?<=\bhalf ))({_SMALL_WORD})\b(?! (?:of|"

@@ -139,6 +139,11 @@ PHRASES: dict[str, tuple[str, ...]] = {
         'I am sorry, that did not work; your appointment was not cancelled. Say "try again" in a moment.',
     ),
     "check_failed": ("I could not look up the free times just now. Tell me a day and a time and I will try it.",),
+    "retry": (
+        "Nothing is booked yet. Shall I try again {when}?",
+        "Shall I try again {when}, or would another time suit you?",
+    ),
+    "try_again": ("Try again",),
     "tool_ok": ("{text}",),
     "tool_result": ("Here is the {label}: {values}.",),
     "tool_done": ("The {label} is done.",),
