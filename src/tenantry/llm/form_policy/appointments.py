@@ -56,16 +56,18 @@ def _offered_weekday(offers: list[str], weekday: int) -> str:
 def heard_about_appointment(turn: Turn, intents: frozenset[Intent], readings: Readings) -> bool:
     """Wishes about the appointment that is there, and questions for free times; whether the step is done with it."""
     state = turn.state
-    if state.expecting == "cancel":
+    if state.expecting == "cancel" and not intents & {Intent.MOVE, Intent.TIMES}:
         return _heard_cancel_answer(turn, intents)
-    if state.moving and not state.offers and readings.when is None and intents & {Intent.NO, Intent.KEEP}:
-        state.moving, state.expecting, state.wanted = False, "", Wish()
+    if state.moving and len(state.offers) < 2 and readings.when is None and intents & {Intent.NO, Intent.KEEP}:
+        state.moving, state.expecting, state.wanted, state.offers = False, "", Wish(), []
         turn.say("kept")
         return True
     if Intent.CANCEL in intents and not readings.values:
         return _ask_cancel(turn)
     if _wants_move(turn, intents, readings):
         return _move(turn, readings)
+    if _asks_to_move(turn, intents, readings):
+        return True
     if Intent.TIMES in intents or (state.expecting == "slot" and Intent.NONE_OF_THESE in intents):
         return _look_up(turn, intents, readings)
     if state.expecting == "slot" and Intent.NO in intents and readings.when is None and not readings.values:
@@ -107,9 +109,6 @@ def _heard_cancel_answer(turn: Turn, intents: frozenset[Intent]) -> bool:
         state.expecting = ""
         turn.say("kept")
         return True
-    if intents & {Intent.MOVE, Intent.TIMES, Intent.BYE}:
-        state.expecting = ""
-        return False
     state.misses += 1
     if state.misses > 2:
         state.expecting = ""
@@ -152,6 +151,23 @@ def _move(turn: Turn, readings: Readings) -> bool:
         turn.rotate("move_when")
         return True
     return False
+
+
+def _asks_to_move(turn: Turn, intents: frozenset[Intent], readings: Readings) -> bool:
+    """A time that is named after the booking may be meant as its new one: ask."""
+    state = turn.state
+    if state.appointment is None or state.moving or readings.when is None or MOVE not in turn.tools:
+        return False
+    booked = wall_time(state.appointment.start)
+    wish = Wish(day=booked.date().isoformat(), at=booked.strftime("%H:%M"))
+    wish.merge(readings.when)
+    readings.when = None
+    if not wish.start or wall_time(wish.start) == booked or intents & {Intent.BYE, Intent.THANKS, Intent.TIMES}:
+        return False
+    state.moving, state.expecting, state.offers = True, "slot", [wish.start]
+    turn.say("move_sure", when=turn.say_moment(wall_time(wish.start)))
+    turn.offer_replies(turn.phrase("yes"), turn.phrase("no"))
+    return True
 
 
 def _look_up(turn: Turn, intents: frozenset[Intent], readings: Readings) -> bool:

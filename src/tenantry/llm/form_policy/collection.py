@@ -74,23 +74,24 @@ def note_slot(turn: Turn) -> None:
             turn.note(variable, value, value, confirmed=True)
 
 
-def acknowledge(turn: Turn, changed: list[Reading], asked: Variable | None, *, correcting: bool) -> None:
-    """Say what was noted: nothing of a plain answer that is read back later anyway, all of the rest."""
-    if not changed and not turn.state.wanted.empty and turn.progress:
-        return
+def acknowledge(turn: Turn, changed: list[Reading], asked: Variable | None, *, correcting: bool, timed: bool) -> None:
+    """Say what was noted: nothing of a plain answer that is read back later anyway, all of the rest. `timed` tells
+    that a wish for a time was among it."""
     corrected = [r for r in changed if correcting and r.variable is not asked]
-    for reading in corrected:
-        shown = turn.show(reading.variable, reading.value)
-        turn.rotate("corrected", label=reading.variable.label, value=shown)
+    if corrected:
+        turn.rotate("corrected", values=turn.language.join([turn.describe(r.variable) for r in corrected]))
+    if next_variable(turn) is None:
+        return
     plain = [r for r in changed if r not in corrected]
-    unasked = [r for r in plain if r.variable is not asked]
-    if unasked and next_variable(turn) is not None:
+    wish = turn.state.wanted if turn.state.appointment is None else Wish()
+    if any(r.variable is not asked for r in plain) or (plain and timed):
         values = [turn.phrase("value_is", label=r.variable.label, value=turn.show(r.variable, r.value)) for r in plain]
-        wish = turn.state.wanted
-        if not wish.empty and turn.state.appointment is None:
+        if not wish.empty:
             values.append(turn.phrase("appointment_is", when=turn.say_wish(wish)))
         turn.rotate("noted", values=turn.language.join(values))
-    elif plain and next_variable(turn) is not None:
+    elif timed and not wish.empty:
+        turn.rotate("wanted_noted", when=turn.say_wish(wish))
+    elif plain:
         turn.rotate("thanks")
 
 

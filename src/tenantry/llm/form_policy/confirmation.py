@@ -19,12 +19,12 @@ def read_back(turn: Turn) -> None:
     first = state.expecting not in {"confirm", "correction"}
     state.misses = 0 if first else state.misses + 1
     told = [v for v in turn.agent.variables if v.name in turn.known and v.name not in turn.slot_names]
-    listed = told if first and not state.confirming else turn.unconfirmed()
+    listed = turn.unconfirmed() if state.read_back else told
     values = [turn.describe(v) for v in listed]
     if books(turn) and state.appointment is None and state.wanted.start:
         values.append(turn.phrase("read_back_time", when=turn.say_wish(state.wanted)))
     turn.say("read_back", state.misses, values="; ".join(values))
-    state.expecting, state.asked = "confirm", ""
+    state.expecting, state.asked, state.read_back = "confirm", "", True
     state.confirming = [v.name for v in listed]
     turn.offer_replies(turn.phrase("yes"), turn.phrase("no"))
 
@@ -42,7 +42,8 @@ def heard_confirmation(turn: Turn, intents: frozenset[Intent], readings: Reading
         state.expecting = ""
         if not changed:
             state.confirming = []
-            turn.rotate("confirmed")
+            if not (books(turn) and state.wanted.start):
+                turn.rotate("confirmed")
         return False
     if Intent.NO in intents and readings.when is None:
         state.misses = state.misses + 1 if state.expecting == "correction" else 0

@@ -78,7 +78,7 @@ def _respond(
     if heard_confirmation(turn, intents, readings):
         return
     changed = note_values(turn, readings, correcting=correcting)
-    acknowledge(turn, changed, asked, correcting=correcting)
+    acknowledge(turn, changed, asked, correcting=correcting, timed=readings.when is not None)
     if not turn.progress and asked and _gives_up(asked, intents):
         if not asked.required:
             skip(turn, asked)

@@ -33,6 +33,7 @@ class Intent(StrEnum):
     PARDON = "pardon"
     GOAL = "goal"
     KEEP = "keep"
+    WHY = "why"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ def answer_question(turn: Turn, intents: frozenset[Intent]) -> bool:
         (Intent.PERSON, _person),
         (Intent.WHO, _who),
         (Intent.HELP, _help),
+        (Intent.WHY, _why),
     ):
         if intent in intents:
             answer(turn)
@@ -56,6 +57,15 @@ def _person(turn: Turn) -> None:
 
 def _who(turn: Turn) -> None:
     turn.rotate("who", agent=turn.agent.name)
+
+
+def _why(turn: Turn) -> None:
+    """What the value asked for is needed for, as far as its owner says."""
+    asked = turn.agent.variable(turn.state.asked)
+    if asked and asked.description:
+        turn.lines.append(asked.description)
+    else:
+        turn.say("why")
 
 
 def _help(turn: Turn) -> None:

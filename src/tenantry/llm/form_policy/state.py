@@ -94,7 +94,7 @@ class DialogueState:
     done: bool = False
     appointment: Appointment | None = None
     called: dict[str, str] = field(default_factory=dict[str, str])
-    told: list[str] = field(default_factory=list[str])
+    read_back: bool = False
 
 
 _HINTS = get_type_hints(DialogueState)

@@ -193,6 +193,7 @@ ENGLISH_EXAMPLES = {
     Intent.QUESTION: "how much is it?",
     Intent.PARDON: "sorry?",
     Intent.GOAL: "I'd like to sell my house",
+    Intent.WHY: "why do you need that?",
     Intent.KEEP: "never mind, keep it",
 }
 

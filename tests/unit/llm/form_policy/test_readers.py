@@ -92,6 +92,7 @@ async def test_a_phone_number_is_completed_by_its_area_code() -> None:
         ("a million", "US", 1_000_000, "USD"),
         ("four hundred fifty thousand dollars", "US", 450_000, "USD"),
         ("four hundred and fifty thousand", "US", 450_000, "USD"),
+        ("around four fifty k", "US", 450_000, "USD"),
         ("four fifty thousand", "US", 450_000, "USD"),
         ("four hundred fifty grand", "US", 450_000, "USD"),
         ("a hundred thousand", "US", 100_000, "USD"),

@@ -141,7 +141,7 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
             r"help(?: me)?|i need (?:some )?help|(?:what|how) (?:can|do) (?:you|i) do(?: here| for me)?|"
             r"what can (?:you do|i (?:say|ask|do))(?: for me| here)?|how does this work|how do(?:es)? (?:it|"
             r"this) work|what (?:is|are) (?:this|you) for|what do you do|menu|\?+|options|what (?:now|"
-            r"next)|what do you need(?: from me)?"
+            r"next)|what do you need(?: from me)?|what is (?:this|that)(?: about)?"
         ),
     ),
     (
@@ -181,7 +181,8 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
             r"more|earlier|later) (?:times?|slots?|options?|one|days?)\b|\bavailabilit|\bas soon as (?:possible|"
             r"you can)\b|\basap\b|\b(?:earliest|soonest|next) (?:possible|available|appointment|slot|"
             r"time|free|you)\b|\bany ?time\b|\bwhenever\b|\bi(?:'m| am) (?:flexible|easy|open)\b|\byou (?:choose|"
-            r"decide|pick)\b|\bsurprise me\b|\bhave you got (?:anything|time)\b|\bdo you have (?:anything|"
+            r"decide|pick)\b|\bsurprise me\b|^is .{1,30} (?:free|available|open|possible|still free)\b|"
+            r"\bhave you got (?:anything|time)\b|\bdo you have (?:anything|"
             r"time|something)\b"
         ),
     ),
@@ -218,6 +219,13 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
             r"^(?:no|nope|nah|sorry|wait|actually|oops|correction|hold on|i meant?|wrong)\b|\b(?:actually|"
             r"instead|i meant?|correct(?:ion)?|change|changed|replace|update|rather|should be|should read|"
             r"make it|make that|wrong|mistake|typo|not)\b"
+        ),
+    ),
+    (
+        Intent.WHY,
+        _part(
+            r"^(?:and |but )?why\b|\bwhat (?:do you need|is) (?:it|that|this|my \w+) for\b|\bis (?:that|"
+            r"it|this) necessary\b"
         ),
     ),
     (

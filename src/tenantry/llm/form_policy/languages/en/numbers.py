@@ -40,6 +40,7 @@ _AS_A_NUMBER = re.compile(
 )
 _WHOLE = re.compile(rf"\W*(?:(?:number|option|at|about|around|say) )?({_SMALL_WORD})\W*\Z", re.IGNORECASE)
 _SHORT_THOUSANDS = re.compile(r"\b([1-9]) (\d{2})000\b")
+_SHORT_K = re.compile(r"\b([1-9]) ([1-9]\d)(?= ?(?:k|thousand|grand)\b)", re.IGNORECASE)
 _FACTOR = re.compile(r"\b(\d+(?:\.\d+)?) (1000|1000000)\b")
 
 
@@ -55,6 +56,7 @@ def digits(text: str) -> str:
         text = text[: whole.start(1)] + str(_SMALL[whole[1].lower()]) + text[whole.end(1) :]
     text = write_digits(text, "en")
     text = _OH.sub(lambda found: " 0" if found[0].startswith(" ") else "0 ", text)
+    text = _SHORT_K.sub(r"\g<1>\g<2>", text)
     text = _SHORT_THOUSANDS.sub(r"\g<1>\g<2>000", text)
     return _FACTOR.sub(_multiply, text)
 

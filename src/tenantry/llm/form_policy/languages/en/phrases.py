@@ -7,8 +7,7 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "noted": ("Thanks, I have noted {values}.", "Got it: {values}."),
     "value_is": ("the {label} {value}",),
     "appointment_is": ("the appointment {when}",),
-    "corrected": ("Thanks, corrected: the {label} is {value}.", "Done, the {label} is now {value}."),
-    "taken_back": ("All right, I have removed the {label}.",),
+    "corrected": ("Thanks, corrected: {values}.", "All right, {values} now."),
     "back_to": ("{question}", "Back to my question: {question}"),
     "optional": ("{question} You can skip this one.",),
     "skipped": ("No problem, we can do without it.", "That is fine."),
@@ -52,7 +51,7 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "recap": ("So far I have noted: {values}.",),
     "recap_nothing": ("I have not noted anything yet.",),
     "recap_appointment": ("Your appointment is {when}.",),
-    "recap_wanted": ("You asked for {when}.",),
+    "recap_wanted": ("You asked for an appointment {when}.",),
     "restarted": ("All right, let us start over.",),
     "who": ("I am {agent}, an automated assistant.", "This is {agent}, an automated assistant, not a person."),
     "help_collect": ("I help you by asking a few questions; I need {labels}.",),
@@ -62,6 +61,7 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "help_more": ("You can correct anything at any time, or ask what I noted.",),
     "hours": ("We are open {hours} ({zone}).",),
     "no_hours": ("I have no opening hours on record.",),
+    "why": ("It is one of the details that the team needs to help you.",),
     "person": (
         "I cannot connect you to a person from here, but your wish is kept with this conversation for the team.",
         "I am an automated assistant and cannot transfer you. Your wish to speak with a person is on record.",
@@ -84,7 +84,7 @@ PHRASES: dict[str, tuple[str, ...]] = {
         "I could not read a time in that. You can say, for example, tomorrow morning, or the 24th at ten.",
     ),
     "when_else": ("Which other day would suit you?", "Please name another day or time that suits you."),
-    "wanted_noted": ("I have noted your wish for {when}.",),
+    "wanted_noted": ("I have noted the appointment {when}.", "An appointment {when}, gladly."),
     "offer": (
         "I could offer {slots}. Which one suits you?",
         "These times are free: {slots}. Which one would you like?",
@@ -123,6 +123,7 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "cannot_cancel": (
         "I am not able to cancel appointments here. Your wish is on record; please contact us directly to be sure.",
     ),
+    "move_sure": ("Shall I move your appointment to {when}?",),
     "cannot_move": (
         "I am not able to move appointments here. Your wish is on record; please contact us directly to be sure.",
     ),
@@ -157,7 +158,7 @@ PHRASES: dict[str, tuple[str, ...]] = {
     ),
     "still_booked": (
         "Your appointment is {when}. You can ask me to move or cancel it.",
-        "All is set for {when}. Say move it or cancel it if you need to.",
+        "All is set: your appointment is {when}.",
     ),
     "yes": ("Yes",),
     "no": ("No",),

@@ -36,9 +36,10 @@ _LOOSE = tuple(
     for pattern in (
         rf"\b(?:around|about|approximately|roughly|make it|for|say|to) {_H}(?:[:. ]{_M})?(?:ish)?\b(?![\d.,:]*\d|"
         rf" ?(?:[$€£%]|mill|thou|k\b|m\b|dollars|people|days|weeks))",
-        rf"^\W*(?:(?:at|yes|ok|okay|sure|then|maybe|perhaps|no|and|what about|how about|or|not \d{{1,2}}),? )*"
+        rf"^\W*(?:(?:at|yes|ok|okay|sure|then|maybe|perhaps|no|and|what about|how about|or|is|would|"
+        rf"does|do|can we do|could we do|can you do|not \d{{1,2}}),? )*"
         rf"{_H}(?:[:. ]{_M})?(?:ish)?(?= *(?:$|"
-        rf"[,!?]|\.(?!\d)|works|is|would|please|then|would|sounds|suits|fine|ok\b))",
+        rf"[,!?]|\.(?!\d)|works|is|would|please|then|sounds|suits|fine|free|available|possible|ok\b))",
     )
 )
 _AFTER_DAY = re.compile(
