@@ -13,7 +13,8 @@ BORDER = "forged ids"
 
 async def attack(wire: Wire, world: World) -> list[Crossing]:
     """Try every id that a caller can name."""
-    found: list[Crossing] = []
+    # First, while no other conversation has the victim's id as its external id.
+    found = await _other_leads(wire, world)
     for intruder in (world.neighbour, world.b.first, world.b.own):
         found += await _filters(wire, world.victim, intruder)
         found += await _conversations(wire, world.victim, intruder)
@@ -21,7 +22,6 @@ async def attack(wire: Wire, world: World) -> list[Crossing]:
     for intruder in (world.b.first, world.b.own):
         found += await _clients(wire, world.victim, intruder)
     found += await _agents(wire, world)
-    found += await _other_leads(wire, world)
     return [*found, *await _same_names(wire, world)]
 
 
@@ -143,7 +143,8 @@ async def _other_leads(wire: Wire, world: World) -> list[Crossing]:
     found: list[Crossing] = []
     victim = world.victim
     for key, who in ((victim.key, "its owner"), (world.a.own.key, "the tenant's key")):
-        for lead, named in ((None, "no lead"), ("lead-of-nobody", "another lead")):
+        leads = ((world.neighbour.lead_id, "another's lead"), ("lead-of-nobody", "a new lead"), (None, "no lead"))
+        for lead, named in leads:
             body = {"message": "What do you know of me?", "conversationId": str(victim.conversation_id)}
             request = Request("POST", "/api/agent/reply", body=body | ({"leadId": lead} if lead else {}))
             answer = await wire.send(key, request)

@@ -75,8 +75,11 @@ async def attack(db: Database, world: World) -> list[Crossing]:
         found += await _bookings(db, acting, world.victim, intruder, start)
     own = await _acting_as(db, world.victim)
     other = await _acting_as(db, world.neighbour)
+    # The right owner with another contact, and another owner with the very contact.
     to_other = replace(own, context=replace(own.context, contact_id=other.context.contact_id))
-    return [*found, *await _bookings(db, to_other, world.victim, world.victim, start)]
+    of_other = replace(other, context=replace(other.context, contact_id=own.context.contact_id))
+    found += await _bookings(db, to_other, world.victim, world.victim, start)
+    return [*found, *await _bookings(db, of_other, world.victim, world.neighbour, start)]
 
 
 def _calls(intruder: Party, start: dict[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
