@@ -46,6 +46,9 @@ async def test_without_an_agent_the_active_one_answers_and_is_made(call: Call, t
     status, config = await call(tenant.key, "PUT", "/api/agent/config/active", json={"agentId": other})
     assert (status, config["agentId"]) == (200, other)
     assert (await say(call, tenant.key))["agentId"] == other
+    marks = await make_agent(call, tenant.keys["mark"])
+    status, error = await call(tenant.key, "PUT", "/api/agent/config/active", json={"agentId": marks})
+    assert (status, error["errors"][0]["field"]) == (422, "agentId")
 
 
 async def test_a_conversation_goes_on_by_our_id_and_by_the_callers(call: Call, tenant: TenantForTest) -> None:

@@ -1,8 +1,10 @@
 """The only entry of the engine: one inbound message to what came of it, in three short steps."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from tenantry.credentials.master_key import ContactHasher
 from tenantry.domain.conversation import Turn, TurnStatus
@@ -29,7 +31,8 @@ class Engine:
         self.db = db
         self._hasher = hasher
         self.leases = Leases(db, new_id())
-        self._finished: dict[UUID, asyncio.Event] = {}
+        # Held by those who wait, so that nothing is left of a conversation that nobody waits for.
+        self._finished: WeakValueDictionary[UUID, asyncio.Event] = WeakValueDictionary()
 
     async def run_turn(self, inbound: Inbound) -> AsyncGenerator[TurnEvent]:
         """Accept the message, think, store; events as they happen, `TurnDone` last.
@@ -89,11 +92,9 @@ class Engine:
     async def _next_finished(self, conversation_id: UUID, seconds: float) -> None:
         """Until a turn of the conversation ends in this process, or the time is over: it may end in another one."""
         event = self._finished.setdefault(conversation_id, asyncio.Event())
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await event.wait()
-        except TimeoutError:
-            pass
 
     async def _drive(self, work: Work) -> AsyncGenerator[TurnEvent]:
         draft = Draft(known=dict(work.conversation.known), policy_state=work.conversation.policy_state)
@@ -105,8 +106,7 @@ class Engine:
                     yield event
             yield await self._store(work, draft)
         finally:
-            finished = self._finished.pop(work.conversation.id, None)
-            if finished is not None:
+            if finished := self._finished.pop(work.conversation.id, None):
                 finished.set()
 
     async def _store(self, work: Work, draft: Draft) -> TurnDone:

@@ -125,8 +125,14 @@ def _check_client(client_id: str | None, who: Principal) -> None:
 
 
 async def _activate(tx: TenantTx, agent_id: UUID, who: Principal) -> None:
-    if await agents.get(tx, agent_id, sees_only=who.sees_only) is None:
+    agent = await agents.get(tx, agent_id, sees_only=who.sees_only)
+    if agent is None:
         raise NotFound("There is no agent with this id; GET /api/v1/agents lists them.")
+    if agent.owner_member_id is not None:
+        raise InvalidInput(
+            "A member owns this agent; only one that the tenant owns can be the active one.",
+            errors=[FieldError("agentId", "is an agent of a member")],
+        )
     await tenants.set_active_agent(tx, agent_id)
     await audit.record(tx, actor=who.actor, action="config.activated", target=f"agent:{agent_id}")
 
