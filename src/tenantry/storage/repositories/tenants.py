@@ -9,7 +9,6 @@ from tenantry.domain.ids import new_id
 from tenantry.domain.tenant import Member, Role, Tenant
 from tenantry.storage.tenancy import Row, TenantTx
 
-
 _COLUMNS = "id AS tenant_id, slug, name AS tenant_name, time_zone, allowed_models, active_agent_id"
 
 
