@@ -11,8 +11,6 @@ from tenantry.llm.form_policy.reading import Readings
 from tenantry.llm.form_policy.state import Wish
 from tenantry.llm.form_policy.turn import APPOINTMENT_TOOLS, CANCEL, CHECK, MOVE, SET, Turn, wall_time
 
-_OTHER = frozenset({Intent.TIMES, Intent.NONE_OF_THESE})
-
 
 def heard_choice(turn: Turn, message: Message, intents: frozenset[Intent], readings: Readings) -> bool:
     """Take the answer to offered times; whether one was chosen."""
@@ -33,7 +31,7 @@ def heard_choice(turn: Turn, message: Message, intents: frozenset[Intent], readi
 
 def _chosen(turn: Turn, message: Message, intents: frozenset[Intent], readings: Readings) -> str | None:
     offers = turn.state.offers
-    index = turn.language.ordinal(message.original, len(offers))
+    index = 0 if Intent.ANY in intents else turn.language.ordinal(message.original, len(offers))
     if index is not None:
         return offers[index]
     when = readings.when

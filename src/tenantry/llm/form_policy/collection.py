@@ -86,7 +86,7 @@ def acknowledge(turn: Turn, changed: list[Reading], asked: Variable | None, *, c
     wish = turn.state.wanted if turn.state.appointment is None else Wish()
     if any(r.variable is not asked for r in plain) or (plain and timed):
         values = [turn.phrase("value_is", label=r.variable.label, value=turn.show(r.variable, r.value)) for r in plain]
-        if not wish.empty:
+        if timed and not wish.empty:
             values.append(turn.phrase("appointment_is", when=turn.say_wish(wish)))
         turn.rotate("noted", values=turn.language.join(values))
     elif timed and not wish.empty:

@@ -91,7 +91,7 @@ def _part_of_address(turn: Turn, message: Message, worded: list[Variable]) -> li
         noted = str(turn.known[variable.name].value)
         corrected = turn.language.correct_address(noted, turn.language.join_letters(message.text))
         if corrected and corrected != noted:
-            return [Reading(variable, corrected, message.original, labelled=True)]
+            return [Reading(variable, corrected, message.original)]
     return []
 
 
@@ -107,7 +107,7 @@ def _one_word(turn: Turn, message: Message, intents: frozenset[Intent], worded: 
         if at is not None:
             tail = words[at][len(words[at].rstrip(",.")) :]
             words[at] = (new[:1].upper() + new[1:] if words[at][:1].isupper() else new) + tail
-            return [Reading(variable, " ".join(words), message.original, labelled=True)]
+            return [Reading(variable, " ".join(words), message.original)]
     return []
 
 

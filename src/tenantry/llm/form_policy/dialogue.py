@@ -2,7 +2,7 @@
 
 import json
 
-from tenantry.domain.agent import Function, Variable
+from tenantry.domain.agent import Function, Variable, VariableType
 from tenantry.domain.tools import ToolResult
 from tenantry.llm.form_policy.appointments import heard_about_appointment, heard_choice, settle_time
 from tenantry.llm.form_policy.collection import acknowledge, ask, books, next_variable, note_values, skip
@@ -16,6 +16,7 @@ from tenantry.llm.form_policy.state import DialogueState
 from tenantry.llm.form_policy.turn import APPOINTMENT_TOOLS, Turn
 
 _NOTHING: frozenset[Intent] = frozenset()
+_SHORT_MESSAGE = 5
 _COURTESY = frozenset({Intent.BYE, Intent.THANKS})
 
 
@@ -46,10 +47,13 @@ def hear_message(turn: Turn, content: str) -> None:
         advance(turn, _NOTHING, Readings(), missed=not first)
         return
     intents = turn.language.intents(message.original)
+    asked = turn.agent.variable(state.asked) if state.expecting == "variable" else None
+    if asked and asked.type is VariableType.TEXT and len(message.original.split()) > _SHORT_MESSAGE:
+        # An open question was answered at length: "I was told to cancel that" is the answer, no wish to cancel.
+        intents = _NOTHING
     if Intent.RESTART in intents:
         _restart(turn)
         return
-    asked = turn.agent.variable(state.asked) if state.expecting == "variable" else None
     readings = Reader(turn, message, intents, asked).read()
     if parts := corrections(turn, message, intents):
         readings.values = parts

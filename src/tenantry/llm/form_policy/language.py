@@ -34,6 +34,7 @@ class Intent(StrEnum):
     GOAL = "goal"
     KEEP = "keep"
     WHY = "why"
+    ANY = "any"
 
 
 @dataclass(frozen=True, slots=True)

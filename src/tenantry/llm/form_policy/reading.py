@@ -25,13 +25,12 @@ _MOMENTS = frozenset({VariableType.DATE, VariableType.TIME, VariableType.DATETIM
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A value for a variable; `spoken` when it was not typed as it is noted, `labelled` when its name stood by it."""
+    """A value for a variable; `spoken` when it was not typed as it is noted."""
 
     variable: Variable
     value: Any
     heard: str
     spoken: bool = False
-    labelled: bool = False
 
 
 @dataclass(slots=True)
@@ -135,7 +134,9 @@ class Reader:
         if any(start <= amount.start < end for start, end in clock_spans):
             return False
         near = self._label_before(amount.start, self._of_type(VariableType.MONEY)) is not None
-        return asked or near or amount.amount >= _LIKELY_PRICE
+        # A lone number answers another question, or none.
+        in_a_sentence = self.asked is None or len(self.message.text.split()) > 2
+        return asked or near or (in_a_sentence and amount.amount >= _LIKELY_PRICE)
 
     def _moment(self) -> None:
         wanted = bool(self.turn.tools & APPOINTMENT_TOOLS)
@@ -212,7 +213,7 @@ class Reader:
                 hit = hits[0]
                 labelled = self._label_before(hit[1], [variable]) is not None
                 if labelled or variable.name not in self.turn.known:
-                    self.readings.values.append(Reading(variable, hit[0], hit[0], labelled=labelled))
+                    self.readings.values.append(Reading(variable, hit[0], hit[0]))
 
     def _labelled_texts(self) -> None:
         """ "my company is Acme", for texts, names and addresses that are not asked for now."""
@@ -229,7 +230,7 @@ class Reader:
                 value = found["value"].strip(" ,")
                 if value:
                     tidy = self.turn.language.tidy_address(value) if variable.type is VariableType.ADDRESS else value
-                    self.readings.values.append(Reading(variable, tidy, value, labelled=True))
+                    self.readings.values.append(Reading(variable, tidy, value))
                     self._blank(*found.span())
 
     def _answer(self, variable: Variable) -> None:
@@ -254,11 +255,10 @@ class Reader:
     def _assign(self, kind: VariableType, value: Any, start: int, end: int, named: Variable | None = None) -> None:
         heard = self.left[start:end].strip()
         variable = named or self._variable_for(kind, start, end)
-        labelled = named is not None or self._label_before(start, self._of_type(kind)) is variable
         self._blank(start, end)
         if variable is None or self.readings.of(variable.name):
             return
-        self.readings.values.append(Reading(variable, value, heard, self._spoken(heard, value), labelled))
+        self.readings.values.append(Reading(variable, value, heard, self._spoken(heard, value)))
 
     def _spoken(self, heard: str, value: Any) -> bool:
         if isinstance(value, str) and "@" in value and "@" not in heard:

@@ -156,6 +156,7 @@ async def test_offers_the_nearest_when_the_time_is_taken() -> None:
         ("Tuesday at ten", "2026-11-24T10:00"),
         ("the last", "2026-11-24T11:00"),
         ("first one please", "2026-11-24T09:00"),
+        ("I don't mind", "2026-11-24T09:00"),
         ("4 pm works", "2026-11-24T16:00"),
         ("no, Thursday at 9", "2026-11-26T09:00"),
     ],
@@ -439,3 +440,30 @@ async def test_the_answers_to_a_failure_to_understand_lead_out() -> None:
     assert "such as 12 Oak Street" in await talk.say("blubb")
     await say_all(talk, "123 Main Street, Springfield", "mark@example.com", "blubb", "blubb")
     assert "leave the asking price out" in await talk.say("blubb")
+
+
+SUPPORT = AgentDefinition(name="Support", variables=(Variable("issue", VariableType.TEXT, "What is the matter?"),))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "I want to reset my password",
+        "please cancel that order of mine from last week",
+        "nobody could tell me what times you have it available",
+        "no",
+    ],
+)
+async def test_an_open_question_is_answered_by_any_words(said: str) -> None:
+    talk = Talk(SUPPORT)
+    await say_all(talk, "hi", said)
+    assert talk.value("issue") == said
+
+
+@pytest.mark.parametrize(
+    "said", ["start over", "can we start over?", "please restart", "let's start from scratch", "reset"]
+)
+async def test_starting_over_is_said_in_many_ways(said: str) -> None:
+    talk = with_mark()
+    await say_all(talk, *FORM[:3], said)
+    assert not talk.known

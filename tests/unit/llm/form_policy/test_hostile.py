@@ -33,6 +33,8 @@ HOSTILE = {
     "yes": "yes, " * SIZE,
     "not": "not a, " * SIZE,
     "dates": "tuesday at 3 " * SIZE,
+    "thanks for": "thanks" + " for a" * 30 + "x" * 70,
+    "thanks": "thanks " * SIZE,
     "control": "\x00\x01\x1b[31m\x07\x7f",
     "lone surrogate": "a\ud800b",
     "right to left": "مرحبا، أريد بيع منزلي يوم الثلاثاء ٣",
@@ -193,6 +195,7 @@ ENGLISH_EXAMPLES = {
     Intent.QUESTION: "how much is it?",
     Intent.PARDON: "sorry?",
     Intent.GOAL: "I'd like to sell my house",
+    Intent.ANY: "I don't mind",
     Intent.WHY: "why do you need that?",
     Intent.KEEP: "never mind, keep it",
 }

@@ -89,6 +89,7 @@ async def test_a_phone_number_is_completed_by_its_area_code() -> None:
         ("a quarter of a million", "US", 250_000, "USD"),
         ("one and a half million", "US", 1_500_000, "USD"),
         ("one point two million", "US", 1_200_000, "USD"),
+        ("1,5 million", "US", 1_500_000, "USD"),
         ("a million", "US", 1_000_000, "USD"),
         ("four hundred fifty thousand dollars", "US", 450_000, "USD"),
         ("four hundred and fifty thousand", "US", 450_000, "USD"),

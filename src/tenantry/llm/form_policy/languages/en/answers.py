@@ -15,10 +15,13 @@ _LEAD = re.compile(
     r"(?:(?:just|probably|maybe|about|around|at|called|named|located at|on) )*",
     re.IGNORECASE,
 )
-_TRAIL = re.compile(
-    r"(?:[,.! ]+(?:please|thanks|thank you|thx|cheers|sir|madam|if possible|i think|i guess))*[\s,.!]*$", re.IGNORECASE
+_TEXT_LEAD = re.compile(
+    r"^\W*(?:(?:well|so|ok|okay|um+|uh+|er+|hmm+)[,. ]+)*(?:(?:it's|it is|that's) )?", re.IGNORECASE
 )
-_KEEP_MARK = frozenset({VariableType.TEXT})
+_TRAIL = re.compile(
+    r"(?:[,.! ]+(?:please|thanks|thank you|thx|cheers|sir|madam|if possible|i think|i guess)){0,3}[\s,.!]*$",
+    re.IGNORECASE,
+)
 _TYPE_WORDS: dict[VariableType, tuple[str, ...]] = {
     VariableType.EMAIL: ("email", "e-mail", "mail", "email address", "mail address"),
     VariableType.PHONE: ("phone", "phone number", "telephone", "mobile", "cell", "cellphone", "number", "tel"),
@@ -50,10 +53,10 @@ def answer(text: str, variable: Variable) -> str:
     )
     stripped = named.sub("", text, count=1)
     if stripped == text:
-        lead = _LEAD.match(text)
+        lead = (_TEXT_LEAD if variable.type is VariableType.TEXT else _LEAD).match(text)
         rest = text[lead.end() :] if lead else text
         stripped = named.sub("", rest, count=1) if rest.strip(" .,!") else text
-    if variable.type in _KEEP_MARK:
+    if variable.type is VariableType.TEXT:
         return stripped.strip(" ,;:") or text.strip()
     return _TRAIL.sub("", stripped).strip(' ,;:"') or ""
 

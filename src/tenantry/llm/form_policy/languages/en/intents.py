@@ -92,7 +92,7 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
             r"\bwhat do you have(?: so far| noted| on me| down|\W*$)|"
             r"\b(?:can|could|would|will) you (?:please )?(?:repeat|"
             r"read|say|recap|summari[sz]e)(?: (?:that|it|this|everything|all|them|what))?\b|"
-            r"\b(?:when|what time|what day)(?:'s| is| was) (?:my|the|our) (?:appointment|booking|meeting|"
+            r"\b(?:when|what|what time|what day)(?:'s| is| was) (?:my|our) (?:appointment|booking|meeting|"
             r"visit)\b|\bread (?:it|that|everything) back\b|\b(?:give me a |quick )?(?:recap|summary)\b|"
             r"\bsummari[sz]e\b|\bwhat (?:data|details|information|info|notes) (?:do|did|have) you\b|"
             r"\bwhat(?:'s| is) my (?:data|info|information|details)\b|\b(?:repeat|show me) (?:that|it|"
@@ -101,10 +101,11 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
     ),
     (
         Intent.RESTART,
-        _part(
-            r"\b(?:start(?:ing)? (?:all )?over|start again|start from (?:scratch|the beginning)|from the top|"
-            r"begin again|restart|reset|(?:clear|delete|forget|erase) (?:everything|all(?: of)?(?: it|"
-            r" that)?|my (?:data|details)))\b"
+        _whole(
+            r"(?:(?:can|could|i (?:want|would like|'d like)(?: to)?|let's) ?(?:we|i|me|us|you)? ?)?(?:please )?"
+            r"(?:start(?:ing)? (?:all )?over(?: again)?|start again|start (?:again )?from (?:scratch|the beginning)|"
+            r"(?:from|back to) (?:the top|the beginning|scratch)|begin again|restart|reset|"
+            r"(?:clear|delete|forget|erase) (?:everything|all(?: of)?(?: it| that)?|my (?:data|details)))"
         ),
     ),
     (
@@ -120,7 +121,8 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
         _whole(
             r"(?:good ?bye|bye|bye[ -]bye|see you(?: (?:later|then|soon|there))?|see ya|cheers|ciao|"
             r"take care|have a (?:nice|good|great) (?:day|one|evening|weekend)|talk (?:to you )?later|"
-            r"that'?s (?:all|it)(?: for now| from me| i need(?:ed)?)?|i(?:'m| am) done|we(?:'re| are) done)"
+            r"(?:no[,.]? |nothing[,.]? )?that'?s (?:all|it)(?: for now| from me| i need(?:ed)?)?|i(?:'m|"
+            r" am) done|we(?:'re| are) done)"
             r"(?:[,.! ]+(?:bye|"
             r"thanks|thank you|see you))*"
         ),
@@ -130,9 +132,9 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
         Intent.THANKS,
         _part(
             r"^(?:(?:ok(?:ay)?|great|perfect|super|awesome|wonderful|good|cool|excellent|no|yes|lovely|"
-            r"brilliant)[,.! ]+)*(?:many thanks|thanks?(?: you)?(?: (?:so|very) much| a lot| a million)?|"
-            r"thx|ty|cheers|much appreciated|i appreciate it)(?:[,.! ]+(?:for .{0,60}|that'?s (?:all|"
-            r"it|great|perfect)|bye|goodbye|again|you too|have a .{0,30}))*[.! ]*$"
+            r"brilliant)[,.! ]+){0,4}(?:many thanks|thanks?(?: you)?(?: (?:so|very) much| a lot| a million)?|"
+            r"thx|ty|cheers|much appreciated|i appreciate it)(?:[,.! ]+(?:for [^,.!]{0,60}|that'?s (?:all|"
+            r"it|great|perfect)|bye|goodbye|again|you too|have a [^,.!]{0,30})){0,3}[.! ]*$"
         ),
     ),
     (
@@ -226,6 +228,17 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
         _part(
             r"^(?:and |but )?why\b|\bwhat (?:do you need|is) (?:it|that|this|my \w+) for\b|\bis (?:that|"
             r"it|this) necessary\b"
+        ),
+    ),
+    (
+        Intent.ANY,
+        _whole(
+            r"(?:i )?(?:do not|don'?t) (?:care|mind)|(?:it )?(?:doesn'?t|does not) matter|either(?: one|"
+            r" of them| is fine)?|"
+            r"any(?: one| of (?:them|those|these))?(?: is| are| works)?(?: fine| ok| good)?|"
+            r"(?:all|both) (?:are )?(?:fine|"
+            r"good|ok)|"
+            r"(?:you )?(?:choose|decide|pick)(?: one)?|whichever|no preference|surprise me"
         ),
     ),
     (

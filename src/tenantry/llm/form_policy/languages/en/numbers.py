@@ -41,7 +41,7 @@ _AS_A_NUMBER = re.compile(
 _WHOLE = re.compile(rf"\W*(?:(?:number|option|at|about|around|say) )?({_SMALL_WORD})\W*\Z", re.IGNORECASE)
 _SHORT_THOUSANDS = re.compile(r"\b([1-9]) (\d{2})000\b")
 _SHORT_K = re.compile(r"\b([1-9]) ([1-9]\d)(?= ?(?:k|thousand|grand)\b)", re.IGNORECASE)
-_FACTOR = re.compile(r"\b(\d+(?:\.\d+)?) (1000|1000000)\b")
+_FACTOR = re.compile(r"(?<![\d.,])(\d+(?:[.,]\d{1,2})?) (1000|1000000)\b")
 
 
 def digits(text: str) -> str:
@@ -80,5 +80,5 @@ def _repeat(found: re.Match[str]) -> str:
 
 
 def _multiply(found: re.Match[str]) -> str:
-    amount = float(found[1]) * int(found[2])
+    amount = float(found[1].replace(",", ".")) * int(found[2])
     return str(int(amount)) if amount.is_integer() else found[0]

@@ -8,7 +8,6 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "value_is": ("the {label} {value}",),
     "appointment_is": ("the appointment {when}",),
     "corrected": ("Thanks, corrected: {values}.", "All right, {values} now."),
-    "back_to": ("{question}", "Back to my question: {question}"),
     "optional": ("{question} You can skip this one.",),
     "skipped": ("No problem, we can do without it.", "That is fine."),
     "needed": (
@@ -84,7 +83,10 @@ PHRASES: dict[str, tuple[str, ...]] = {
         "I could not read a time in that. You can say, for example, tomorrow morning, or the 24th at ten.",
     ),
     "when_else": ("Which other day would suit you?", "Please name another day or time that suits you."),
-    "wanted_noted": ("I have noted the appointment {when}.", "An appointment {when}, gladly."),
+    "wanted_noted": (
+        "I have noted that you would like an appointment {when}.",
+        "You would like an appointment {when}, noted.",
+    ),
     "offer": (
         "I could offer {slots}. Which one suits you?",
         "These times are free: {slots}. Which one would you like?",

@@ -67,6 +67,7 @@ _BOUND = re.compile(
     re.IGNORECASE,
 )
 _DROPPED = re.compile(
+    r"^\W*not (?:on |at )?(?!before|after)[^,.;]{1,30}$|"
     r"\bnot (?:on |at |for )?(?!before|after|sure|until)[^,.;]{1,30}(?:,| but )(?= *\S)|,? (?:instead of|"
     r"rather than|and not|not) (?:on |at )?(?!before|after)[^,.;]{1,30}$|\bfrom [^,.;]{1,30}?(?= to )",
     re.IGNORECASE,
