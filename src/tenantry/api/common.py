@@ -19,7 +19,8 @@ class Page(BaseModel):
     next_cursor: UUID | None = None
 
 
-def _db(request: Request) -> Database:
+async def _db(request: Request) -> Database:
+    # Async, though it waits for nothing: FastAPI runs what is not in a thread.
     return request.app.state.runtime.db
 
 
