@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tenantry.domain.errors import ConfigurationError, HomeInUse
+from tenantry.domain.errors import ConfigurationError, DatabaseUnavailable, HomeInUse
 from tenantry.storage import cluster as cluster_files
 from tenantry.storage.cluster import Cluster, install_programs, make_folders, server_options, server_user, spawn
 from tenantry.storage.embedded import EmbeddedServer, ServerAddress, running_address, trim_log
@@ -343,3 +343,25 @@ def test_the_log_is_bounded(tmp_path: Path) -> None:
             trim_log(log, 10)
     assert log.stat().st_size == 0
     assert (tmp_path / "postgres.log.1").read_bytes() == b"2" * 11
+
+
+async def test_a_server_that_was_killed_is_started_again(home: Path) -> None:
+    server = EmbeddedServer(home, PASSWORD)
+    address = await server.start()
+    try:
+        connection = await address.connect()
+        first = await connection.fetchval("SELECT pg_postmaster_start_time()")
+        pid = int((home / "postgres" / "data" / "postmaster.pid").read_text().splitlines()[0])
+        os.kill(pid, signal.SIGKILL)
+        while True:
+            try:
+                again = await address.connect()
+            except DatabaseUnavailable:
+                await asyncio.sleep(0.05)
+                continue
+            break
+        assert await again.fetchval("SELECT pg_postmaster_start_time()") > first
+        await again.close()
+        connection.terminate()
+    finally:
+        await server.stop()

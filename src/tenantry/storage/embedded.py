@@ -1,7 +1,6 @@
 """The life of an embedded PostgreSQL: one owner, a unix socket, and an end that comes with the owner's."""
 
 import asyncio
-import contextlib
 import fcntl
 import os
 import shutil
@@ -10,6 +9,8 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+
+import structlog
 
 from tenantry.domain.errors import ConfigurationError, HomeInUse
 from tenantry.storage.address import ServerAddress
@@ -30,6 +31,8 @@ from tenantry.storage.cluster import (
 )
 from tenantry.storage.postmaster import end_stray_server, is_live_server, read_postmaster
 
+log = structlog.get_logger()
+
 __all__ = ["EmbeddedServer", "ServerAddress", "running_address", "trim_log"]
 
 _POLL_S = 0.01
@@ -41,13 +44,15 @@ _READY_PATIENCE_S = 300.0
 _STOP_PATIENCE_S = 60.0
 _LOG_LIMIT_BYTES = 8_000_000
 _LOG_TRIM_INTERVAL_S = 60.0
+_WATCH_S = 0.5
 _OLD_SERVER_HOLDS = ("lock file", "shared memory block")
 
 
 class EmbeddedServer:
     """A PostgreSQL server inside one home, owned by this process.
 
-    It stops when this process does, however that ends. No other process can own the home at the same time.
+    It stops when this process does, however that ends, and is started again when it ends by itself. No other process
+    can own the home at the same time.
     """
 
     def __init__(self, home: Path, superuser_password: str) -> None:
@@ -58,7 +63,7 @@ class EmbeddedServer:
         self._password = superuser_password
         self._lock: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._trimming: asyncio.Task[None] | None = None
+        self._keeping: asyncio.Task[None] | None = None
 
     async def start(self) -> ServerAddress:
         """Take the home, make the data folder if there is none, start the server and wait until it is ready.
@@ -85,6 +90,7 @@ class EmbeddedServer:
             if not self._cluster.data.is_dir():
                 await self._make_data(programs, user)
             await self._start_postgres(programs, user)
+            self._keeping = asyncio.create_task(self._keep(programs, user))
         except OSError as error:
             await self.stop()
             raise ConfigurationError(f"The embedded PostgreSQL cannot run in {self._cluster.home}: {error}") from error
@@ -95,10 +101,11 @@ class EmbeddedServer:
 
     async def stop(self) -> None:
         """Stop the server and give the home free. Transactions that are not committed are rolled back."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.gather(self._keeping, return_exceptions=True)
+            self._keeping = None
         process, self._process = self._process, None
-        if self._trimming is not None:
-            self._trimming.cancel()
-            self._trimming = None
         try:
             for number, seconds in ((signal.SIGINT, _STOP_PATIENCE_S), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)):
                 if process is None or process.poll() is not None:
@@ -120,20 +127,35 @@ class EmbeddedServer:
             initdb.clean_up()
 
     async def _start_postgres(self, programs: Path, user: ServerUser) -> None:
-        log = self._cluster.log
+        written = self._cluster.log
         give_up = time.monotonic() + _OLD_SERVER_PATIENCE_S
         while True:
-            start_of_output = size_of_log(log)
+            start_of_output = size_of_log(written)
             options = server_options(self._cluster)
-            self._process = spawn(programs / "postgres", options, user, signal.SIGINT, log)
+            self._process = spawn(programs / "postgres", options, user, signal.SIGINT, written)
             if await self._becomes_ready(self._process):
                 break
-            output = tail_of_log(log, start_of_output)
+            output = tail_of_log(written, start_of_output)
             # The processes of a server that was killed may hold its memory for a moment longer.
             if time.monotonic() >= give_up or not any(word in output for word in _OLD_SERVER_HOLDS):
-                raise ConfigurationError(f"The embedded PostgreSQL did not start; {log} says:\n{output}")
+                raise ConfigurationError(f"The embedded PostgreSQL did not start; {written} says:\n{output}")
             await asyncio.sleep(0.1)
-        self._trimming = asyncio.create_task(_keep_log_short(log))
+
+    async def _keep(self, programs: Path, user: ServerUser) -> None:
+        """Start the server again when it was killed, and keep its log short."""
+        trim_at = time.monotonic() + _LOG_TRIM_INTERVAL_S
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            try:
+                if self._process is not None and self._process.poll() is not None:
+                    log.error("the embedded PostgreSQL ended, starting it again", exit_code=self._process.returncode)
+                    await self._start_postgres(programs, user)
+                if time.monotonic() >= trim_at:
+                    trim_at = time.monotonic() + _LOG_TRIM_INTERVAL_S
+                    await asyncio.to_thread(trim_log, self._cluster.log, _LOG_LIMIT_BYTES)
+            except (OSError, ConfigurationError) as error:
+                # Tried again soon: until then every request is answered with a 503.
+                log.error("the embedded PostgreSQL cannot be kept", exc_info=error)
 
     async def _becomes_ready(self, process: subprocess.Popen[bytes]) -> bool:
         give_up = time.monotonic() + _READY_PATIENCE_S
@@ -178,13 +200,6 @@ def trim_log(log: Path, limit_bytes: int) -> None:
     if log.exists() and log.stat().st_size > limit_bytes:
         shutil.copyfile(log, log.with_name(f"{log.name}.1"))
         os.truncate(log, 0)
-
-
-async def _keep_log_short(log: Path) -> None:
-    while True:
-        await asyncio.sleep(_LOG_TRIM_INTERVAL_S)
-        with contextlib.suppress(OSError):
-            await asyncio.to_thread(trim_log, log, _LOG_LIMIT_BYTES)
 
 
 async def _take_lock(path: Path) -> int:
