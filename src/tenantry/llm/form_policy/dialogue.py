@@ -18,6 +18,7 @@ from tenantry.llm.form_policy.turn import APPOINTMENT_TOOLS, Turn
 _NOTHING: frozenset[Intent] = frozenset()
 _SHORT_MESSAGE = 5
 _COURTESY = frozenset({Intent.BYE, Intent.THANKS})
+_DECLINING = frozenset({Intent.SKIP, Intent.NO})
 
 
 def hear_results(turn: Turn) -> None:
@@ -69,7 +70,7 @@ def _respond(
     correcting = Intent.CORRECTION in intents or state.expecting in {"confirm", "correction"}
     if Intent.RECALL in intents and not readings.values:
         recap(turn)
-        _go_on_after_answer(turn, intents)
+        _go_on_after_answer(turn)
         return
     if heard_choice(turn, message, intents, readings):
         intents -= {Intent.MOVE, Intent.TIMES, Intent.NO}
@@ -83,17 +84,12 @@ def _respond(
         return
     changed = note_values(turn, readings, correcting=correcting)
     acknowledge(turn, changed, asked, correcting=correcting, timed=readings.when is not None)
-    if not turn.progress and asked and _gives_up(asked, intents):
+    if not turn.progress and asked and intents & _DECLINING:
         if not asked.required:
             skip(turn, asked)
     elif not turn.progress and _answered_aside(turn, intents, asked, first=first):
         return
     advance(turn, intents, readings, missed=not turn.progress and not first)
-
-
-def _gives_up(asked: Variable, intents: frozenset[Intent]) -> bool:
-    wanting_out = Intent.SKIP in intents or Intent.NO in intents
-    return wanting_out and not (asked.required and Intent.SKIP not in intents and Intent.NO not in intents)
 
 
 def _answered_aside(turn: Turn, intents: frozenset[Intent], asked: Variable | None, *, first: bool) -> bool:
@@ -102,17 +98,17 @@ def _answered_aside(turn: Turn, intents: frozenset[Intent], asked: Variable | No
         farewell(turn, intents)
         if Intent.BYE in intents:
             return True
-        _go_on_after_answer(turn, _NOTHING)
+        _go_on_after_answer(turn)
         return True
     if first and Intent.HELLO in intents:
         return False
     if answer_question(turn, intents):
-        _go_on_after_answer(turn, intents)
+        _go_on_after_answer(turn)
         return True
     return False
 
 
-def _go_on_after_answer(turn: Turn, intents: frozenset[Intent]) -> None:
+def _go_on_after_answer(turn: Turn) -> None:
     """Back to what was open before, without counting a misunderstanding."""
     if not _all_done(turn):
         advance(turn, _NOTHING, Readings(), missed=False)
