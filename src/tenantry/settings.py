@@ -7,6 +7,8 @@ from pathlib import Path
 
 from tenantry.domain.errors import ConfigurationError
 
+_PROVIDERS = {"OPENROUTER_API_KEY": "https://openrouter.ai/api/v1", "OPENAI_API_KEY": "https://api.openai.com/v1"}
+
 
 @dataclass(frozen=True, slots=True)
 class DatabaseSettings:
@@ -26,6 +28,15 @@ class HttpSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """The installation's language model: any server of the chat-completions wire."""
+
+    name: str
+    base_url: str
+    api_key: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one process."""
 
@@ -33,6 +44,7 @@ class Settings:
     master_key: str | None = field(default=None, repr=False)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
+    model: ModelSettings | None = None
     log_level: str = "info"
 
 
@@ -43,7 +55,8 @@ def default_home() -> Path:
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Settings from `TENANTRY_HOME`, `TENANTRY_HOST`, `TENANTRY_PORT`, `TENANTRY_POOL_SIZE`,
-    `TENANTRY_MASTER_KEY`, `TENANTRY_LOG_LEVEL` and `DATABASE_URL`. Raises ConfigurationError when a number is none."""
+    `TENANTRY_MASTER_KEY`, `TENANTRY_LOG_LEVEL` and `DATABASE_URL`, and the model from `AGENT_MODEL` with
+    `OPENROUTER_API_KEY`, `OPENAI_API_KEY` or `AGENT_BASE_URL`. Raises ConfigurationError when they are not usable."""
     env = os.environ if environment is None else environment
     home = Path(env["TENANTRY_HOME"]).expanduser() if env.get("TENANTRY_HOME") else default_home()
     return Settings(
@@ -55,6 +68,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         http=HttpSettings(
             host=env.get("TENANTRY_HOST") or "127.0.0.1", port=_number(env, "TENANTRY_PORT", 8080, 0, 65535)
         ),
+        model=_model(env),
         log_level=env.get("TENANTRY_LOG_LEVEL") or "info",
     )
 
@@ -64,3 +78,18 @@ def _number(env: Mapping[str, str], name: str, default: int, least: int, most: i
     if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
         raise ConfigurationError(f"{name} is {text!r}; give a whole number from {least} to {most}.")
     return int(text)
+
+
+def _model(env: Mapping[str, str]) -> ModelSettings | None:
+    name = env.get("AGENT_MODEL")
+    if not name:
+        return None
+    for key, base_url in _PROVIDERS.items():
+        if env.get(key):
+            return ModelSettings(name, env.get("AGENT_BASE_URL") or base_url, env[key])
+    if not env.get("AGENT_BASE_URL"):
+        raise ConfigurationError(
+            f"AGENT_MODEL is {name!r} but nothing says where it is; set OPENROUTER_API_KEY, OPENAI_API_KEY or, for a "
+            "server of your own, AGENT_BASE_URL."
+        )
+    return ModelSettings(name, env["AGENT_BASE_URL"], None)

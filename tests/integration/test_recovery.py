@@ -27,7 +27,7 @@ async def _leave(runtime: Runtime, tenant: TenantForTest, messages: list[str], l
             who, "http", message, lead_id="ada", conversation_ref="c", idempotency_key=f"{lease_id}-{number}"
         )
         async with runtime.db.tenant(tenant.id) as tx:
-            left.append(await accept(tx, inbound, hasher, lease_id))
+            left.append(await accept(tx, inbound, hasher, runtime.models, lease_id))
     return left
 
 
@@ -106,7 +106,7 @@ async def test_a_turn_that_kills_its_process_ends_in_a_fixed_reply(runtime: Runt
 
 
 async def test_leases_are_renewed_while_a_turn_is_worked_on(runtime: Runtime, tenant: TenantForTest) -> None:
-    engine = Engine(runtime.db, ContactHasher(load_master_key(runtime.settings.home, None)))
+    engine = Engine(runtime.db, ContactHasher(load_master_key(runtime.settings.home, None)), runtime.models)
     left = await _leave(runtime, tenant, ["one"], engine.leases.id)
     await _expire(runtime, tenant)
     with engine.leases.hold(left[0].turn):

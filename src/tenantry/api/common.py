@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import Depends, Query, Request
 from pydantic import BaseModel
 
+from tenantry.llm.registry import Models
 from tenantry.storage.tenancy import Database
 
 Item = TypeVar("Item")
@@ -24,7 +25,12 @@ async def _db(request: Request) -> Database:
     return request.app.state.runtime.db
 
 
+async def _models(request: Request) -> Models:
+    return request.app.state.runtime.models
+
+
 Db = Annotated[Database, Depends(_db)]
+AllModels = Annotated[Models, Depends(_models)]
 Cursor = Annotated[UUID | None, Query(description="`next_cursor` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=100, description="How many at most.")]
 

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from tenantry.cli.local import Home, run, settings_for
 from tenantry.domain.errors import TenantryError
-from tenantry.llm import registry as models
+from tenantry.llm.registry import FORM_POLICY
 from tenantry.server.runtime import open_runtime
 from tenantry.server.serving import bind
 from tenantry.settings import Settings
@@ -49,7 +49,8 @@ async def _checks(settings: Settings) -> AsyncGenerator[Check]:
     yield Check("Tenantry", True, version("tenantry"))
     zone = ZoneInfo("Europe/London").key
     yield Check("time zones", True, f"tzdata {version('tzdata')} ({zone} is known)")
-    yield Check("models", models.find(models.DEFAULT) is not None, f"{models.DEFAULT} answers without key or network")
+    model = f"{settings.model.name} at {settings.model.base_url}, then " if settings.model else ""
+    yield Check("models", True, f"{model}{FORM_POLICY}, which needs no key and no network")
     yield await _port(settings)
     began = time.perf_counter()
     try:

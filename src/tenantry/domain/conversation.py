@@ -81,9 +81,19 @@ class ToolCallRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What providers counted."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class TurnResult:
     """What came of a turn. `variables` are all values known by now, `missing` the names of the required variables that
-    are not known or not confirmed. `degraded` names each step down that the answer took, in order."""
+    are not known or not confirmed. `degraded` names each step down that the answer took, in order. `fields` are the
+    agent's turn fields that the model gave and that are valid; `model` is the one that spoke last, `usage` the tokens of
+    all steps."""
 
     reply: str
     quick_replies: tuple[str, ...] = ()
@@ -91,6 +101,9 @@ class TurnResult:
     missing: tuple[str, ...] = ()
     tool_calls: tuple[ToolCallRecord, ...] = ()
     degraded: tuple[str, ...] = ()
+    fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    model: str = ""
+    usage: Usage = Usage()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from tenantry.domain.conversation import Conversation, Message, Turn, TurnStatus
 from tenantry.domain.errors import IdempotencyKeyReused, ModelNotAllowed, NotFound
 from tenantry.domain.ids import parse_id
 from tenantry.engine.inbound import Inbound
-from tenantry.llm import registry as models
+from tenantry.llm.registry import Models
 from tenantry.storage.repositories import agents, contacts, conversations, tenants, turns
 from tenantry.storage.repositories.conversations import ConversationKey
 from tenantry.storage.repositories.turns import NewTurn
@@ -38,7 +38,7 @@ class Accepted:
     work: Work | None
 
 
-async def accept(tx: TenantTx, inbound: Inbound, hasher: ContactHasher, lease_id: UUID) -> Accepted:
+async def accept(tx: TenantTx, inbound: Inbound, hasher: ContactHasher, models: Models, lease_id: UUID) -> Accepted:
     """Keep the message and begin or queue its turn; a replay finds the turn it had.
 
     Raises NotFound, ModelNotAllowed, IdempotencyKeyReused, and AlreadyAccepted when a request at the same time brought
@@ -54,7 +54,7 @@ async def accept(tx: TenantTx, inbound: Inbound, hasher: ContactHasher, lease_id
     conversation, agent = await _conversation(tx, inbound, hasher)
     new = NewTurn(
         message=inbound.message,
-        model=_model_name(inbound, agent.definition),
+        model=_model_name(inbound, agent.definition, models),
         request_hash=inbound.fingerprint(),
         idempotency_scope=scope,
         idempotency_key=inbound.idempotency_key,
@@ -78,10 +78,10 @@ async def _history(tx: TenantTx, turn: Turn) -> tuple[Message, ...]:
     return tuple(await conversations.messages_before(tx, turn.conversation_id, number, HISTORY_LIMIT))
 
 
-def _model_name(inbound: Inbound, definition: AgentDefinition) -> str:
+def _model_name(inbound: Inbound, definition: AgentDefinition, models: Models) -> str:
     if inbound.model is None:
-        return definition.model or models.DEFAULT
-    allowed = inbound.principal.tenant.allowed_models
+        return definition.model or models.default_name
+    allowed = models.allowed(inbound.principal.tenant.allowed_models)
     if inbound.model not in allowed:
         raise ModelNotAllowed(
             f"The model {inbound.model[:100]!r} is not allowed for this client; leave `model` out or name one of: "

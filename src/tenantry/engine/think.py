@@ -1,30 +1,33 @@
 """The middle step of a turn: the model speaks and calls tools, with no connection held."""
 
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
 
-from tenantry.domain.conversation import EventType, ToolCallRecord, TurnResult
+from tenantry.domain.conversation import EventType, ToolCallRecord, TurnResult, Usage
 from tenantry.domain.errors import TenantryError
 from tenantry.domain.tools import ToolCallRequest, ToolResult
 from tenantry.domain.values import VariableValue
 from tenantry.engine.accept import Work
 from tenantry.engine.events import TextSaid, ToolEnded, ToolStarted, TurnEvent, VariableChanged
 from tenantry.engine.prompt import system_prompt
-from tenantry.llm import registry as models
 from tenantry.llm.base import (
     ChatMessage,
+    FieldsNoted,
     Model,
+    ModelFault,
     ModelRequest,
     QuickReplies,
     StateSaved,
     TextDelta,
+    UsageReported,
     VariableNoted,
 )
+from tenantry.llm.registry import Models
 from tenantry.storage.repositories import tool_calls
 from tenantry.storage.tenancy import Database
 from tenantry.tools.base import ToolContext
@@ -45,6 +48,10 @@ class Draft:
 
     known: dict[str, VariableValue]
     policy_state: Mapping[str, Any]
+    messages: list[ChatMessage] = field(default_factory=list[ChatMessage])
+    model: str = ""
+    fields: dict[str, Any] = field(default_factory=dict[str, Any])
+    usage: Usage = Usage()
     said: list[str] = field(default_factory=list[str])
     quick_replies: tuple[str, ...] = ()
     calls: list[ToolCallRecord] = field(default_factory=list[ToolCallRecord])
@@ -58,7 +65,15 @@ class Draft:
             reply = FIXED_REPLY
             self.degraded.append("fixed_reply")
         self.events.append(
-            (EventType.REPLY, {"text": reply, "quick_replies": self.quick_replies, "degraded": self.degraded})
+            (
+                EventType.REPLY,
+                {
+                    "text": reply,
+                    "quick_replies": self.quick_replies,
+                    "degraded": self.degraded,
+                    "fields": self.fields,
+                },
+            )
         )
         return TurnResult(
             reply=reply,
@@ -71,64 +86,90 @@ class Draft:
             ),
             tool_calls=tuple(self.calls),
             degraded=tuple(self.degraded),
+            fields=self.fields,
+            model=self.model,
+            usage=self.usage,
         )
 
 
-async def think(work: Work, db: Database, draft: Draft) -> AsyncGenerator[TurnEvent]:
-    """Fill the draft, telling what happens as it does. A model that breaks ends what is said, never the turn."""
-    model = models.find(work.turn.model)
-    if model is None:
-        draft.degraded.append(f"model_unavailable:{work.turn.model}")
-        model = models.default()
-    # A broad net on purpose: whatever a model does, the contact gets an answer and the operator the traceback.
-    try:
-        async for event in _steps(work, db, draft, model):
-            yield event
-    except TenantryError:
-        raise
-    except Exception as error:
-        log.error("model failed", turn_id=str(work.turn.id), model=model.name, exc_info=error)
-        draft.degraded.append(f"model_failed:{model.name}")
+async def think(work: Work, db: Database, models: Models, draft: Draft) -> AsyncGenerator[TurnEvent]:
+    """Fill the draft, telling what happens as it does. Where a model fails, the next one of the chain goes on from what
+    was said, noted and done; a turn never fails with them."""
+    draft.messages = _messages(work)
+    wanted = work.turn.model
+    for model in models.chain(wanted):
+        if wanted != model.name and not draft.degraded:
+            draft.degraded.append(f"model_unavailable:{wanted}")
+        try:
+            async for event in _steps(work, db, draft, model):
+                yield event
+        except TenantryError:
+            raise
+        except ModelFault as fault:
+            log.warning("model failed", turn_id=str(work.turn.id), model=model.name, kind=fault.kind)
+            draft.degraded.append(f"{fault.kind}:{model.name}")
+        except Exception as error:
+            # A broad net on purpose: whatever a model does, the contact gets an answer and the operator the traceback.
+            log.error("model failed", turn_id=str(work.turn.id), model=model.name, exc_info=error)
+            draft.degraded.append(f"model_failed:{model.name}")
+        else:
+            return
+        if draft.said:
+            draft.said.append(" ")
+            yield TextSaid(" ")
 
 
 async def _steps(work: Work, db: Database, draft: Draft, model: Model) -> AsyncGenerator[TurnEvent]:
-    request = _first_request(work, draft)
     for _ in range(MAX_STEPS):
         calls: list[ToolCallRequest] = []
-        async for event in model.respond(request):
+        async for event in model.respond(_request(work, draft)):
+            draft.model = model.name
             match event:
                 case TextDelta(text):
                     draft.said.append(text)
                     yield TextSaid(text)
                 case VariableNoted(name, value):
                     yield _note(draft, name, value)
-                case QuickReplies(choices):
-                    draft.quick_replies = choices
-                case StateSaved(state):
-                    draft.policy_state = state
                 case ToolCallRequest():
                     calls.append(event)
+                case _:
+                    _keep(draft, event)
         if not calls:
             return
-        messages = [*request.messages, ChatMessage("assistant", "", tool_calls=tuple(calls))]
+        draft.messages.append(ChatMessage("assistant", "", tool_calls=tuple(calls)))
         for call in calls:
             yield ToolStarted(call.name, call.arguments)
             result = await _run_tool(work, db, draft, call)
             yield ToolEnded(call.name, result.output)
-            messages.append(ChatMessage("tool", "", tool_call_id=call.id, tool_result=result))
-        request = replace(request, messages=tuple(messages), known=dict(draft.known), state=draft.policy_state)
+            draft.messages.append(ChatMessage("tool", "", tool_call_id=call.id, tool_result=result))
     draft.degraded.append("tool_step_limit")
 
 
-def _first_request(work: Work, draft: Draft) -> ModelRequest:
+def _keep(draft: Draft, event: QuickReplies | StateSaved | FieldsNoted | UsageReported) -> None:
+    match event:
+        case QuickReplies(choices):
+            draft.quick_replies = choices
+        case StateSaved(state):
+            draft.policy_state = state
+        case FieldsNoted(values, faults):
+            draft.fields |= values
+            draft.degraded.extend(f"field_invalid:{name}" for name in faults)
+        case UsageReported(input_tokens, output_tokens):
+            draft.usage = Usage(draft.usage.input_tokens + input_tokens, draft.usage.output_tokens + output_tokens)
+
+
+def _messages(work: Work) -> list[ChatMessage]:
+    said = (ChatMessage("user" if m.role == "contact" else "assistant", m.content) for m in work.history)
+    return [*said, ChatMessage("user", work.message)]
+
+
+def _request(work: Work, draft: Draft) -> ModelRequest:
     # The moment the message came in, so that a turn taken up after a crash reads "tomorrow" as it was meant.
     now = work.turn.received_at.astimezone(ZoneInfo(work.agent.definition.time_zone))
-    roles = {"contact": "user", "agent": "assistant"}
-    history = tuple(ChatMessage(roles[m.role], m.content) for m in work.history)  # pyright: ignore[reportArgumentType]
     return ModelRequest(
         agent=work.agent.definition,
         system_prompt=system_prompt(work.agent, now=now, known=draft.known),
-        messages=(*history, ChatMessage("user", work.message)),
+        messages=tuple(draft.messages),
         tools=tool_specs(work.agent),
         known=dict(draft.known),
         now=now,

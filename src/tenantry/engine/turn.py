@@ -15,6 +15,7 @@ from tenantry.engine.events import TurnAccepted, TurnDone, TurnEvent
 from tenantry.engine.inbound import Inbound
 from tenantry.engine.leases import Leases
 from tenantry.engine.think import Draft, think
+from tenantry.llm.registry import Models
 from tenantry.storage.repositories import turns
 from tenantry.storage.repositories.turns import AlreadyAccepted
 from tenantry.storage.tenancy import Database
@@ -27,8 +28,9 @@ _POLL_S = 0.25
 class Engine:
     """Runs turns for one process. Every turn it works on carries the process's lease."""
 
-    def __init__(self, db: Database, hasher: ContactHasher) -> None:
+    def __init__(self, db: Database, hasher: ContactHasher, models: Models) -> None:
         self.db = db
+        self._models = models
         self._hasher = hasher
         self.leases = Leases(db, new_id())
         # Held by those who wait, so that nothing is left of a conversation that nobody waits for.
@@ -67,10 +69,10 @@ class Engine:
     async def _accept(self, inbound: Inbound) -> Accepted:
         try:
             async with self.db.tenant(inbound.principal.tenant_id) as tx:
-                return await accept(tx, inbound, self._hasher, self.leases.id)
+                return await accept(tx, inbound, self._hasher, self._models, self.leases.id)
         except AlreadyAccepted:
             async with self.db.tenant(inbound.principal.tenant_id) as tx:
-                return await accept(tx, inbound, self._hasher, self.leases.id)
+                return await accept(tx, inbound, self._hasher, self._models, self.leases.id)
 
     async def _wait(self, turn: Turn, seconds: float) -> Work | TurnDone:
         """Until the turn is ours to run, or done by someone else."""
@@ -102,7 +104,7 @@ class Engine:
             if work.turn.attempts > MAX_ATTEMPTS:
                 draft.degraded.append("attempts_exhausted")
             else:
-                async for event in think(work, self.db, draft):
+                async for event in think(work, self.db, self._models, draft):
                     yield event
             yield await self._store(work, draft)
         finally:

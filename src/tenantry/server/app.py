@@ -10,7 +10,6 @@ from fastapi_swagger import patch_fastapi
 from tenantry.api.registry import ROUTERS as API_ROUTERS
 from tenantry.channels.registry import ROUTERS as CHANNEL_ROUTERS
 from tenantry.engine.recovery import take_up, watch
-from tenantry.llm import registry as models
 from tenantry.server import errors
 from tenantry.server.body_limit import BodyLimit
 from tenantry.server.probes import router as probes
@@ -22,7 +21,6 @@ def create_app(runtime: Runtime) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        models.default()  # made now, so that the first contact does not wait for it
         await take_up(runtime.engine, sole=runtime.sole)
         watching = asyncio.create_task(watch(runtime.engine))
         try:

@@ -7,14 +7,13 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, status
 
 from tenantry.api.agents.schemas import AgentChange, AgentCreate, AgentOut, AgentPage, AgentPreview, ToolOut
-from tenantry.api.common import Cursor, Db, Limit, cut_page
+from tenantry.api.common import AllModels, Cursor, Db, Limit, cut_page
 from tenantry.auth.principals import CanEditAgents, CanReadAgents
 from tenantry.domain.access import Principal
 from tenantry.domain.agent import Agent
 from tenantry.domain.agent_validation import validate_definition
 from tenantry.domain.errors import Conflict, FieldError, Forbidden, InvalidInput, NotFound
 from tenantry.engine.prompt import system_prompt
-from tenantry.llm import registry as models
 from tenantry.storage.repositories import agents, audit, tenants
 from tenantry.storage.tenancy import TenantTx
 from tenantry.tools.registry import tool_specs
@@ -32,9 +31,9 @@ async def list_agents(who: CanReadAgents, db: Db, cursor: Cursor = None, limit: 
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)
-async def create_agent(body: AgentCreate, who: CanEditAgents, db: Db) -> AgentOut:
+async def create_agent(body: AgentCreate, who: CanEditAgents, db: Db, models: AllModels) -> AgentOut:
     """Make an agent."""
-    validate_definition(body.definition, who.tenant.allowed_models)
+    validate_definition(body.definition, models.allowed(who.tenant.allowed_models))
     owner = body.owner_member_id or who.member_id
     if not who.may_change(owner):
         raise Forbidden("This key may only make agents of its own member.")
@@ -54,9 +53,9 @@ async def read_agent(agent_id: UUID, who: CanReadAgents, db: Db) -> AgentOut:
 
 
 @router.put("/{agent_id}")
-async def change_agent(agent_id: UUID, body: AgentChange, who: CanEditAgents, db: Db) -> AgentOut:
+async def change_agent(agent_id: UUID, body: AgentChange, who: CanEditAgents, db: Db, models: AllModels) -> AgentOut:
     """Replace an agent's definition; a 409 when someone else changed it since it was read."""
-    validate_definition(body.definition, who.tenant.allowed_models)
+    validate_definition(body.definition, models.allowed(who.tenant.allowed_models))
     async with db.tenant(who.tenant_id) as tx:
         await _changeable(tx, agent_id, who)
         agent = await agents.change(tx, agent_id, body.definition, revision=body.revision)
@@ -84,7 +83,7 @@ async def delete_agent(agent_id: UUID, who: CanEditAgents, db: Db) -> None:
 
 
 @router.get("/{agent_id}/preview")
-async def preview_agent(agent_id: UUID, who: CanReadAgents, db: Db) -> AgentPreview:
+async def preview_agent(agent_id: UUID, who: CanReadAgents, db: Db, models: AllModels) -> AgentPreview:
     """The prompt and the tools that the model would get now, in a conversation that just began."""
     async with db.tenant(who.tenant_id) as tx:
         agent = await _visible(tx, agent_id, who)
@@ -92,7 +91,7 @@ async def preview_agent(agent_id: UUID, who: CanReadAgents, db: Db) -> AgentPrev
     specs = tool_specs(agent)
     given = {spec.name for spec in specs}
     return AgentPreview(
-        model=agent.definition.model or models.DEFAULT,
+        model=agent.definition.model or models.default_name,
         system_prompt=system_prompt(agent, now=now, known={}),
         tools=[ToolOut(name=s.name, description=s.description, parameters=s.parameters) for s in specs],
         functions_without_tool=[f.name for f in agent.definition.enabled_functions() if f.name not in given],

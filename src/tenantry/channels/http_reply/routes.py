@@ -1,5 +1,6 @@
 """`/api/agent`: replies, the active configuration, and health, per client."""
 
+from collections.abc import Collection
 from typing import Annotated
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.encoders import jsonable_encoder
 from pydantic import TypeAdapter, ValidationError
 
-from tenantry.api.common import Db
+from tenantry.api.common import AllModels, Db
 from tenantry.auth.principals import CanEditAgents, CanReadAgents, CanReply
 from tenantry.channels.http_reply.schemas import ComponentOut, ConfigIn, ConfigOut, HealthOut, ReplyIn, ReplyOut
 from tenantry.domain.access import Principal
@@ -19,7 +20,7 @@ from tenantry.engine.accept import active_agent
 from tenantry.engine.events import TurnDone
 from tenantry.engine.inbound import Inbound, clean_email, clean_message, clean_reference
 from tenantry.engine.turn import Engine
-from tenantry.llm import registry as models
+from tenantry.llm.registry import FORM_POLICY
 from tenantry.storage.repositories import agents, audit, tenants
 from tenantry.storage.tenancy import TenantTx
 
@@ -68,6 +69,7 @@ def _reply_json(done: TurnDone) -> bytes:
             "missing": result.missing,
             "toolCalls": result.tool_calls,
             "degraded": result.degraded,
+            "fields": result.fields,
         }
     )
 
@@ -81,7 +83,9 @@ async def read_config(who: CanReadAgents, db: Db, client_id: ClientId = None) ->
 
 
 @router.put("/config/active")
-async def change_config(body: ConfigIn, who: CanEditAgents, db: Db, client_id: ClientId = None) -> ConfigOut:
+async def change_config(
+    body: ConfigIn, who: CanEditAgents, db: Db, models: AllModels, client_id: ClientId = None
+) -> ConfigOut:
     """Change the client's active configuration, or which agent it is."""
     _check_client(client_id, who)
     if not who.whole_tenant:
@@ -91,23 +95,24 @@ async def change_config(body: ConfigIn, who: CanEditAgents, db: Db, client_id: C
             await _activate(tx, body.agent_id, who)
         agent = await active_agent(tx)
         if changes := body.changes():
-            agent = await _change(tx, agent, changes, body.revision or agent.revision, who)
+            revision = body.revision or agent.revision
+            agent = await _change(tx, agent, changes, revision, who, models.allowed(who.tenant.allowed_models))
     return ConfigOut.of(who.tenant.slug, agent)
 
 
 @router.get("/health")
-async def health(who: CanReply, db: Db, client_id: ClientId = None) -> HealthOut:
+async def health(who: CanReply, db: Db, models: AllModels, client_id: ClientId = None) -> HealthOut:
     """What a reply for this client depends on, each with its state."""
     _check_client(client_id, who)
     async with db.tenant(who.tenant_id) as tx:
         active = (
             await agents.get(tx, who.tenant.active_agent_id, sees_only=None) if who.tenant.active_agent_id else None
         )
-    wanted = (active.definition.model if active else None) or models.DEFAULT
+    wanted = (active.definition.model if active else None) or models.default_name
     there = models.find(wanted) is not None
     model = ComponentOut(
         state="ok" if there else "degraded",
-        detail=f"{wanted} answers" if there else f"{wanted} is not to be had; {models.DEFAULT} answers instead",
+        detail=f"{wanted} answers" if there else f"{wanted} is not to be had; {FORM_POLICY} answers instead",
     )
     return HealthOut(
         client_id=who.tenant.slug,
@@ -137,13 +142,20 @@ async def _activate(tx: TenantTx, agent_id: UUID, who: Principal) -> None:
     await audit.record(tx, actor=who.actor, action="config.activated", target=f"agent:{agent_id}")
 
 
-async def _change(tx: TenantTx, agent: Agent, changes: dict[str, object], revision: int, who: Principal) -> Agent:
+async def _change(
+    tx: TenantTx,
+    agent: Agent,
+    changes: dict[str, object],
+    revision: int,
+    who: Principal,
+    allowed_models: Collection[str],
+) -> Agent:
     try:
         definition = _definition.validate_python({**jsonable_encoder(agent.definition), **changes})
     except ValidationError as error:
         faults = [FieldError(".".join(map(str, e["loc"])), e["msg"]) for e in error.errors()]
         raise InvalidInput("The configuration is not valid; correct the named fields.", errors=faults) from error
-    validate_definition(definition, who.tenant.allowed_models)
+    validate_definition(definition, allowed_models)
     changed = await agents.change(tx, agent.id, definition, revision=revision)
     if changed is None:
         raise Conflict("The configuration was changed in between; read it again and repeat the change.")
