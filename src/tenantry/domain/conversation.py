@@ -92,8 +92,8 @@ class Usage:
 class TurnResult:
     """What came of a turn. `variables` are all values known by now, `missing` the names of the required variables that
     are not known or not confirmed. `degraded` names each step down that the answer took, in order. `fields` are the
-    agent's turn fields that the model gave and that are valid; `model` is the one that spoke last, `usage` the tokens of
-    all steps."""
+    agent's turn fields that the model gave and that are valid; `model` is the one that spoke last, `usage` the tokens
+    of all steps."""
 
     reply: str
     quick_replies: tuple[str, ...] = ()

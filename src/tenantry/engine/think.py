@@ -51,7 +51,7 @@ class Draft:
     messages: list[ChatMessage] = field(default_factory=list[ChatMessage])
     model: str = ""
     fields: dict[str, Any] = field(default_factory=dict[str, Any])
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     said: list[str] = field(default_factory=list[str])
     quick_replies: tuple[str, ...] = ()
     calls: list[ToolCallRecord] = field(default_factory=list[ToolCallRecord])

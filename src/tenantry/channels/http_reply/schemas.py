@@ -39,7 +39,7 @@ class ToolCallOut(BaseModel):
 
 class ReplyOut(BaseModel):
     """The answer. `variables` are all values known by now, `missing` the required ones that are not known or not
-    confirmed, `degraded` each step down that the answer took, `fields` the agent's turn fields as the model gave them."""
+    confirmed, `degraded` each step down that the answer took, `fields` the agent's turn fields."""
 
     model_config = _CAMEL
     reply: str
