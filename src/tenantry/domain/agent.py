@@ -52,6 +52,31 @@ class Variable:
         return self.name.replace("_", " ")
 
 
+class TurnFieldType(StrEnum):
+    """What a turn field holds. The JSON form of a value is in brackets."""
+
+    TEXT = "text"  # string
+    NUMBER = "number"  # number
+    CHOICE = "choice"  # one of the field's choices
+    YES_NO = "yes_no"  # true or false
+    LIST = "list"  # array of strings, each one of the choices where there are any
+
+
+@dataclass(frozen=True, slots=True)
+class TurnField:
+    """One thing that the model is to say about every turn, such as a sentiment; the contact does not hear it.
+    `minimum` and `maximum` bound a number, both included."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = type_config
+
+    name: Annotated[str, MinLen(1), MaxLen(64)]
+    type: TurnFieldType
+    description: Line = ""
+    choices: Annotated[tuple[Line, ...], MaxLen(50)] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Function:
     """One thing that the agent may do; `name` is that of a tool, `variables` are handed to it."""
@@ -112,6 +137,7 @@ class AgentDefinition:
     appointments: AppointmentRules = field(default_factory=AppointmentRules)
     variables: Annotated[tuple[Variable, ...], MaxLen(100)] = ()
     functions: Annotated[tuple[Function, ...], MaxLen(100)] = ()
+    turn_fields: Annotated[tuple[TurnField, ...], MaxLen(50)] = ()
     model: Annotated[str, MaxLen(200)] | None = None
 
     def variable(self, name: str) -> Variable | None:

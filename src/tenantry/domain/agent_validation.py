@@ -1,15 +1,25 @@
 """What a definition must hold to beyond its types; every fault is told at once, by field."""
 
+import math
 import re
 from collections.abc import Collection, Iterator, Sequence
 from zoneinfo import available_timezones
 
-from tenantry.domain.agent import AgentDefinition, Function, OpeningHours, Variable, VariableType
+from tenantry.domain.agent import (
+    AgentDefinition,
+    Function,
+    OpeningHours,
+    TurnField,
+    TurnFieldType,
+    Variable,
+    VariableType,
+)
 from tenantry.domain.errors import FieldError, InvalidInput
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z")
 _RESERVED = frozenset({"user_id", "start", "end", "booking_id"})
+_ANSWER_KEYS = frozenset({"system_response", "variables"})
 _ZONES = frozenset(available_timezones())
 
 
@@ -34,6 +44,7 @@ def _faults(definition: AgentDefinition) -> Iterator[FieldError]:
         yield FieldError("region", f"{definition.region!r} is no two-letter country code, such as US")
     yield from _variable_faults(definition.variables)
     yield from _function_faults(definition.functions, {variable.name for variable in definition.variables})
+    yield from _turn_field_faults(definition.turn_fields)
     for index, hours in enumerate(definition.business_hours):
         yield from _hours_faults(f"business_hours.{index}", hours)
 
@@ -73,6 +84,41 @@ def _function_faults(functions: Sequence[Function], known: Collection[str]) -> I
                 yield FieldError(f"{at}.variables.{position}", f"{name!r} is no variable of this agent")
             elif name in function.variables[:position]:
                 yield FieldError(f"{at}.variables.{position}", f"{name!r} is there twice")
+
+
+def _turn_field_faults(turn_fields: Sequence[TurnField]) -> Iterator[FieldError]:
+    seen: set[str] = set()
+    for index, turn_field in enumerate(turn_fields):
+        at = f"turn_fields.{index}"
+        if not _NAME.match(turn_field.name):
+            yield FieldError(f"{at}.name", f"{turn_field.name!r} is not of lower-case letters, digits and underscores")
+        elif turn_field.name in _ANSWER_KEYS:
+            yield FieldError(f"{at}.name", f"{turn_field.name!r} is a part of every answer; choose another")
+        elif turn_field.name in seen:
+            yield FieldError(f"{at}.name", f"{turn_field.name!r} is there twice; names are unique in an agent")
+        seen.add(turn_field.name)
+        yield from _turn_field_choice_faults(at, turn_field)
+        yield from _turn_field_range_faults(at, turn_field)
+
+
+def _turn_field_choice_faults(at: str, turn_field: TurnField) -> Iterator[FieldError]:
+    if turn_field.type is TurnFieldType.CHOICE and len(set(turn_field.choices)) < 2:
+        yield FieldError(f"{at}.choices", "a choice needs at least two different choices")
+    if turn_field.choices and turn_field.type not in {TurnFieldType.CHOICE, TurnFieldType.LIST}:
+        yield FieldError(f"{at}.choices", f"only a choice or a list has choices; this one is of type {turn_field.type}")
+    if any(not choice.strip() for choice in turn_field.choices):
+        yield FieldError(f"{at}.choices", "holds an empty choice")
+
+
+def _turn_field_range_faults(at: str, turn_field: TurnField) -> Iterator[FieldError]:
+    low, high = turn_field.minimum, turn_field.maximum
+    for name, bound in (("minimum", low), ("maximum", high)):
+        if bound is not None and not math.isfinite(bound):
+            yield FieldError(f"{at}.{name}", "is not a finite number")
+        elif bound is not None and turn_field.type is not TurnFieldType.NUMBER:
+            yield FieldError(f"{at}.{name}", f"only a number has one; this field is of type {turn_field.type}")
+    if low is not None and high is not None and low > high:
+        yield FieldError(f"{at}.minimum", "is greater than maximum")
 
 
 def _hours_faults(at: str, hours: OpeningHours) -> Iterator[FieldError]:

@@ -67,7 +67,53 @@ class StateSaved:
     state: Mapping[str, Any]
 
 
-ModelEvent = TextDelta | VariableNoted | QuickReplies | StateSaved | ToolCallRequest
+@dataclass(frozen=True, slots=True)
+class FieldsNoted:
+    """The agent's turn fields of this step: the valid values by name, and by name what is wrong with the others."""
+
+    values: Mapping[str, Any]
+    faults: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReported:
+    """What the step cost, in tokens as the provider counts them."""
+
+    input_tokens: int
+    output_tokens: int
+
+
+ModelEvent = TextDelta | VariableNoted | QuickReplies | StateSaved | ToolCallRequest | FieldsNoted | UsageReported
+
+# `refused`: no connection, or the provider will not answer this request. `timeout`: no first token in time, or the
+# whole took too long. `stalled`: silence after the first token. `cut`: the answer ended before its end.
+FaultKind = Literal[
+    "refused",
+    "timeout",
+    "stalled",
+    "cut",
+    "rate_limited",
+    "server",
+    "auth",
+    "bad_answer",
+    "context_too_long",
+    "not_found",
+]
+
+
+class ModelFault(Exception):
+    """A model gave no answer, or not all of it."""
+
+    def __init__(
+        self, kind: FaultKind, message: str, *, retry_after: float | None = None, retryable: bool = False
+    ) -> None:
+        """`message` holds no secret and nothing of the conversation, so it may be logged. `retry_after` is in
+        seconds, as the provider asked; `retryable` says that the same request may work at the same endpoint soon."""
+        self.kind: FaultKind = kind
+        self.message = message
+        self.retry_after = retry_after
+        self.retryable = retryable
+        super().__init__(f"{kind}: {message}")
 
 
 class Model(Protocol):
@@ -79,5 +125,8 @@ class Model(Protocol):
         ...
 
     def respond(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
-        """One step: events until the model is done or waits for the tools that it asked for."""
+        """One step: events until the model is done or waits for the tools that it asked for.
+
+        Raises ModelFault, which may come after some of the events: what was said then stays said.
+        """
         ...

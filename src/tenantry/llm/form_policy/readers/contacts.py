@@ -14,6 +14,7 @@ _PHONE = re.compile(
     r"(?:\+ ?|\bplus |\b00)?(?<![\w$€£#])\(?\d(?:[\d().\-/ ]|, (?=[\d(])){4,34}\d\b(?![$€£%]|,\d)", re.IGNORECASE
 )
 _DATE_LIKE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}|\d{1,2}/\d{1,2}/\d{2,4}|\b\d{1,2}\.\d{1,2}\.\d{4}")
+_PHONE_ALONE = re.compile(r"\+?[\d().\-/ ]{5,40}")
 _MAX_PHONES = 5
 
 
@@ -80,6 +81,14 @@ def _dialled(said: str, region: str) -> tuple[str, bool] | None:
     if reason == phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY:
         return digits, False
     return None
+
+
+def normal_phone(text: str, region: str) -> str | None:
+    """The number in E.164 as it is dialled in `region` (ISO 3166), or None when the text is no whole number."""
+    if not _PHONE_ALONE.fullmatch(text):
+        return None
+    phone = _dialled(text, region)
+    return phone[0] if phone and phone[1] else None
 
 
 def with_area_code(area: str, local: str, region: str) -> str | None:

@@ -1,0 +1,1 @@
+"""Any model behind the chat-completions wire, streamed."""
