@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 from tenantry.domain.errors import ConfigurationError
@@ -26,6 +27,13 @@ class HttpSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """Which addresses tenants' calls to their services may go to besides those of the internet."""
+
+    allowed: tuple[IPv4Network | IPv6Network, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one process."""
 
@@ -33,6 +41,7 @@ class Settings:
     master_key: str | None = field(default=None, repr=False)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
     log_level: str = "info"
 
 
@@ -43,7 +52,9 @@ def default_home() -> Path:
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Settings from `TENANTRY_HOME`, `TENANTRY_HOST`, `TENANTRY_PORT`, `TENANTRY_POOL_SIZE`,
-    `TENANTRY_MASTER_KEY`, `TENANTRY_LOG_LEVEL` and `DATABASE_URL`. Raises ConfigurationError when a number is none."""
+    `TENANTRY_MASTER_KEY`, `TENANTRY_LOG_LEVEL`, `TENANTRY_ALLOW_PRIVATE_ADDRESSES` (networks such as
+    "10.0.0.0/8,127.0.0.1", or "true" for every address) and `DATABASE_URL`. Raises ConfigurationError for a number or
+    a network that is none."""
     env = os.environ if environment is None else environment
     home = Path(env["TENANTRY_HOME"]).expanduser() if env.get("TENANTRY_HOME") else default_home()
     return Settings(
@@ -55,6 +66,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         http=HttpSettings(
             host=env.get("TENANTRY_HOST") or "127.0.0.1", port=_number(env, "TENANTRY_PORT", 8080, 0, 65535)
         ),
+        network=NetworkSettings(_networks(env, "TENANTRY_ALLOW_PRIVATE_ADDRESSES")),
         log_level=env.get("TENANTRY_LOG_LEVEL") or "info",
     )
 
@@ -64,3 +76,17 @@ def _number(env: Mapping[str, str], name: str, default: int, least: int, most: i
     if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
         raise ConfigurationError(f"{name} is {text!r}; give a whole number from {least} to {most}.")
     return int(text)
+
+
+def _networks(env: Mapping[str, str], name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    text = env.get(name, "").strip().lower()
+    if text in {"", "0", "false", "no"}:
+        return ()
+    every = "0.0.0.0/0,::/0"
+    parts = (every if text in {"1", "true", "yes"} else text).split(",")
+    try:
+        return tuple(ip_network(part.strip(), strict=False) for part in parts)
+    except ValueError as error:
+        raise ConfigurationError(
+            f'{name}: {error}; give networks such as "10.0.0.0/8,127.0.0.1", or "true".'
+        ) from error

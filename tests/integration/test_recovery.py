@@ -14,6 +14,8 @@ from tenantry.engine.recovery import take_up
 from tenantry.engine.turn import MAX_ATTEMPTS, Engine
 from tenantry.server.runtime import Runtime
 from tenantry.storage.repositories import turns
+from tenantry.tools.outbound.addresses import NetworkPolicy
+from tenantry.tools.outbound.client import OutboundHttp
 from tests.conftest import TenantForTest
 
 
@@ -106,7 +108,8 @@ async def test_a_turn_that_kills_its_process_ends_in_a_fixed_reply(runtime: Runt
 
 
 async def test_leases_are_renewed_while_a_turn_is_worked_on(runtime: Runtime, tenant: TenantForTest) -> None:
-    engine = Engine(runtime.db, ContactHasher(load_master_key(runtime.settings.home, None)))
+    hasher = ContactHasher(load_master_key(runtime.settings.home, None))
+    engine = Engine(runtime.db, hasher, OutboundHttp(NetworkPolicy()))
     left = await _leave(runtime, tenant, ["one"], engine.leases.id)
     await _expire(runtime, tenant)
     with engine.leases.hold(left[0].turn):

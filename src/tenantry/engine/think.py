@@ -28,6 +28,7 @@ from tenantry.llm.base import (
 from tenantry.storage.repositories import tool_calls
 from tenantry.storage.tenancy import Database
 from tenantry.tools.base import ToolContext
+from tenantry.tools.outbound.client import OutboundHttp
 from tenantry.tools.registry import call_tool, tool_specs
 
 log = structlog.get_logger()
@@ -74,7 +75,7 @@ class Draft:
         )
 
 
-async def think(work: Work, db: Database, draft: Draft) -> AsyncGenerator[TurnEvent]:
+async def think(work: Work, db: Database, outbound: OutboundHttp, draft: Draft) -> AsyncGenerator[TurnEvent]:
     """Fill the draft, telling what happens as it does. A model that breaks ends what is said, never the turn."""
     model = models.find(work.turn.model)
     if model is None:
@@ -82,7 +83,7 @@ async def think(work: Work, db: Database, draft: Draft) -> AsyncGenerator[TurnEv
         model = models.default()
     # A broad net on purpose: whatever a model does, the contact gets an answer and the operator the traceback.
     try:
-        async for event in _steps(work, db, draft, model):
+        async for event in _steps(work, db, outbound, draft, model):
             yield event
     except TenantryError:
         raise
@@ -91,7 +92,9 @@ async def think(work: Work, db: Database, draft: Draft) -> AsyncGenerator[TurnEv
         draft.degraded.append(f"model_failed:{model.name}")
 
 
-async def _steps(work: Work, db: Database, draft: Draft, model: Model) -> AsyncGenerator[TurnEvent]:
+async def _steps(
+    work: Work, db: Database, outbound: OutboundHttp, draft: Draft, model: Model
+) -> AsyncGenerator[TurnEvent]:
     request = _first_request(work, draft)
     for _ in range(MAX_STEPS):
         calls: list[ToolCallRequest] = []
@@ -113,7 +116,7 @@ async def _steps(work: Work, db: Database, draft: Draft, model: Model) -> AsyncG
         messages = [*request.messages, ChatMessage("assistant", "", tool_calls=tuple(calls))]
         for call in calls:
             yield ToolStarted(call.name, call.arguments)
-            result = await _run_tool(work, db, draft, call)
+            result = await _run_tool(work, db, outbound, draft, call)
             yield ToolEnded(call.name, result.output)
             messages.append(ChatMessage("tool", "", tool_call_id=call.id, tool_result=result))
         request = replace(request, messages=tuple(messages), known=dict(draft.known), state=draft.policy_state)
@@ -147,14 +150,18 @@ def _note(draft: Draft, name: str, value: VariableValue | None) -> VariableChang
     return VariableChanged(name, value)
 
 
-async def _run_tool(work: Work, db: Database, draft: Draft, call: ToolCallRequest) -> ToolResult:
+async def _run_tool(
+    work: Work, db: Database, outbound: OutboundHttp, draft: Draft, call: ToolCallRequest
+) -> ToolResult:
     step = len(draft.calls)
     draft.events.append((EventType.TOOL_CALLED, {"step": step, "name": call.name, "arguments": call.arguments}))
     async with db.tenant(work.turn.tenant_id) as tx:
-        result = await tool_calls.claim(tx, work.turn.id, step, call)
+        claim = await tool_calls.claim(tx, work.turn.id, step, call)
+    result = claim.earlier
     if result is None:
         context = ToolContext(
             db=db,
+            outbound=outbound,
             agent=work.agent,
             conversation_id=work.conversation.id,
             owner_member_id=work.conversation.owner_member_id,
@@ -163,6 +170,7 @@ async def _run_tool(work: Work, db: Database, draft: Draft, call: ToolCallReques
             step=step,
             now=datetime.now(UTC),
             actor=work.actor,
+            repeated=claim.repeated,
         )
         result = await call_tool(context, call)
         async with db.tenant(work.turn.tenant_id) as tx:

@@ -18,6 +18,7 @@ from tenantry.engine.think import Draft, think
 from tenantry.storage.repositories import turns
 from tenantry.storage.repositories.turns import AlreadyAccepted
 from tenantry.storage.tenancy import Database
+from tenantry.tools.outbound.client import OutboundHttp
 
 MAX_ATTEMPTS = 5
 WAIT_S = 60.0
@@ -27,8 +28,9 @@ _POLL_S = 0.25
 class Engine:
     """Runs turns for one process. Every turn it works on carries the process's lease."""
 
-    def __init__(self, db: Database, hasher: ContactHasher) -> None:
+    def __init__(self, db: Database, hasher: ContactHasher, outbound: OutboundHttp) -> None:
         self.db = db
+        self._outbound = outbound
         self._hasher = hasher
         self.leases = Leases(db, new_id())
         # Held by those who wait, so that nothing is left of a conversation that nobody waits for.
@@ -102,7 +104,7 @@ class Engine:
             if work.turn.attempts > MAX_ATTEMPTS:
                 draft.degraded.append("attempts_exhausted")
             else:
-                async for event in think(work, self.db, draft):
+                async for event in think(work, self.db, self._outbound, draft):
                     yield event
             yield await self._store(work, draft)
         finally:

@@ -9,6 +9,8 @@ from tenantry.engine.turn import Engine
 from tenantry.settings import Settings
 from tenantry.storage.opening import open_database
 from tenantry.storage.tenancy import Database
+from tenantry.tools.outbound.addresses import NetworkPolicy
+from tenantry.tools.outbound.client import OutboundHttp
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,4 +28,8 @@ async def open_runtime(settings: Settings) -> AsyncGenerator[Runtime]:
     """Open the installation while inside. Raises ConfigurationError and DatabaseUnavailable."""
     master = load_master_key(settings.home, settings.master_key)
     async with open_database(settings.home, settings.database, master.password) as opened:
-        yield Runtime(settings, opened.db, Engine(opened.db, ContactHasher(master)), opened.sole)
+        outbound = OutboundHttp(NetworkPolicy(settings.network.allowed))
+        try:
+            yield Runtime(settings, opened.db, Engine(opened.db, ContactHasher(master), outbound), opened.sole)
+        finally:
+            await outbound.close()
