@@ -32,7 +32,7 @@ class Service:
     url: str = ""
     received: list[Received] = field(default_factory=list[Received])
     effects: set[str] = field(default_factory=set[str])
-    hung: asyncio.Event = field(default_factory=asyncio.Event)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def last(self) -> Received:
@@ -49,8 +49,7 @@ class Service:
             assert request.transport is not None
             request.transport.abort()
         if kind == "hang":
-            self.hung.set()
-            await asyncio.Event().wait()
+            await self.over.wait()
         if kind == "trickle":
             return await self._trickle(request)
         if kind == "redirect":
@@ -89,7 +88,7 @@ async def serving(host: str = "127.0.0.1") -> AsyncIterator[Service]:
     service = Service()
     app = web.Application()
     app.router.add_route("*", "/{kind}{rest:(/.*)?}", service.answer)
-    runner = web.AppRunner(app, shutdown_timeout=0)
+    runner = web.AppRunner(app, shutdown_timeout=1)
     await runner.setup()
     site = web.TCPSite(runner, host, 0)
     await site.start()
@@ -98,4 +97,5 @@ async def serving(host: str = "127.0.0.1") -> AsyncIterator[Service]:
     try:
         yield service
     finally:
+        service.over.set()
         await runner.cleanup()
