@@ -14,7 +14,7 @@ from tenantry.tools.base import Tool, ToolContext, invalid
 from tenantry.tools.http_request.tool import HttpRequest
 
 _ALL: tuple[Tool, ...] = (CheckAvailability(), SetAppointment(), RescheduleAppointment(), CancelAppointment())
-_BUILT_IN = {tool.name: tool for tool in _ALL}
+_TOOLS = {tool.name: tool for tool in _ALL}
 
 
 def tool_specs(agent: Agent) -> tuple[ToolSpec, ...]:
@@ -47,8 +47,8 @@ def _enabled(agent: Agent, name: str) -> Function | None:
 
 
 def _tool(function: Function) -> Tool | None:
-    if function.name in _BUILT_IN:
-        return _BUILT_IN[function.name]
+    if function.name in _TOOLS:
+        return _TOOLS[function.name]
     return HttpRequest(function.name, function.http) if function.http else None
 
 
