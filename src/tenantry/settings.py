@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 from tenantry.domain.errors import ConfigurationError
@@ -37,6 +38,13 @@ class ModelSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """Which addresses tenants' calls to their services may go to besides those of the internet."""
+
+    allowed: tuple[IPv4Network | IPv6Network, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one process."""
 
@@ -45,6 +53,7 @@ class Settings:
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     model: ModelSettings | None = None
+    network: NetworkSettings = field(default_factory=NetworkSettings)
     log_level: str = "info"
 
 
@@ -55,7 +64,8 @@ def default_home() -> Path:
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Settings from `TENANTRY_HOME`, `TENANTRY_HOST`, `TENANTRY_PORT`, `TENANTRY_POOL_SIZE`,
-    `TENANTRY_MASTER_KEY`, `TENANTRY_LOG_LEVEL` and `DATABASE_URL`, and the model from `AGENT_MODEL` with
+    `TENANTRY_MASTER_KEY`, `TENANTRY_LOG_LEVEL`, `TENANTRY_ALLOW_PRIVATE_ADDRESSES` (networks such as
+    "10.0.0.0/8,127.0.0.1", or "true" for every address), `DATABASE_URL`, and the model from `AGENT_MODEL` with
     `OPENROUTER_API_KEY`, `OPENAI_API_KEY` or `AGENT_BASE_URL`. Raises ConfigurationError when they are not usable."""
     env = os.environ if environment is None else environment
     home = Path(env["TENANTRY_HOME"]).expanduser() if env.get("TENANTRY_HOME") else default_home()
@@ -69,6 +79,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
             host=env.get("TENANTRY_HOST") or "127.0.0.1", port=_number(env, "TENANTRY_PORT", 8080, 0, 65535)
         ),
         model=_model(env),
+        network=NetworkSettings(_networks(env, "TENANTRY_ALLOW_PRIVATE_ADDRESSES")),
         log_level=env.get("TENANTRY_LOG_LEVEL") or "info",
     )
 
@@ -93,3 +104,17 @@ def _model(env: Mapping[str, str]) -> ModelSettings | None:
             "server of your own, AGENT_BASE_URL."
         )
     return ModelSettings(name, env["AGENT_BASE_URL"], None)
+
+
+def _networks(env: Mapping[str, str], name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    text = env.get(name, "").strip().lower()
+    if text in {"", "0", "false", "no"}:
+        return ()
+    every = "0.0.0.0/0,::/0"
+    parts = (every if text in {"1", "true", "yes"} else text).split(",")
+    try:
+        return tuple(ip_network(part.strip(), strict=False) for part in parts)
+    except ValueError as error:
+        raise ConfigurationError(
+            f'{name}: {error}; give networks such as "10.0.0.0/8,127.0.0.1", or "true".'
+        ) from error

@@ -14,6 +14,8 @@ from tenantry.storage.repositories import agents, contacts, conversations
 from tenantry.storage.repositories.bookings import NewBooking
 from tenantry.storage.tenancy import Database
 from tenantry.tools.base import ToolContext
+from tenantry.tools.outbound.addresses import NetworkPolicy
+from tenantry.tools.outbound.client import OutboundHttp
 from tenantry.tools.registry import call_tool
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)  # a Monday, 07:00 in New York
@@ -55,6 +57,7 @@ class Party:
     def context(self, turn_id: UUID | None = None, step: int = 0, now: datetime = NOW) -> ToolContext:
         return ToolContext(
             db=self.db,
+            outbound=OutboundHttp(NetworkPolicy()),
             agent=self.agent,
             conversation_id=self.conversation_id,
             owner_member_id=self.agent.owner_member_id,

@@ -10,12 +10,13 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from tenantry.domain.agent import BUILT_IN_FUNCTIONS
 from tenantry.domain.booking import BookingStatus
 from tenantry.domain.ids import new_id
 from tenantry.domain.tools import ToolCallRequest
 from tenantry.storage.repositories import bookings
 from tenantry.storage.tenancy import Database
-from tenantry.tools.registry import BUILT_IN_NAMES, call_tool, tool_specs
+from tenantry.tools.registry import call_tool, tool_specs
 from tests.conftest import MakeTenant, TenantForTest
 from tests.integration.booking_parties import DEFINITION, NOW, Party, in_conversation, make_party, statuses
 
@@ -400,7 +401,7 @@ async def test_a_function_that_the_agent_may_not_use(database: Database, tenant:
 async def test_what_models_are_shown(party: Party) -> None:
     specs = {spec.name: spec for spec in tool_specs(party.agent)}
     assert list(specs) == TOOLS
-    assert {*TOOLS, "get_valuation"} == BUILT_IN_NAMES
+    assert set(TOOLS) == BUILT_IN_FUNCTIONS
     for spec in specs.values():
         assert spec.description
         assert spec.parameters["type"] == "object"

@@ -4,7 +4,6 @@ from dataclasses import replace
 from uuid import UUID
 
 from tenantry.auth.principals import authenticate
-from tenantry.credentials.master_key import ContactHasher, load_master_key
 from tenantry.domain.conversation import TurnStatus
 from tenantry.domain.ids import new_id
 from tenantry.engine.accept import Accepted, accept
@@ -19,7 +18,6 @@ from tests.conftest import TenantForTest
 
 async def _leave(runtime: Runtime, tenant: TenantForTest, messages: list[str], lease_id: UUID) -> list[Accepted]:
     """Accept messages of one conversation as a process would that dies right after."""
-    hasher = ContactHasher(load_master_key(runtime.settings.home, None))
     who = await authenticate(runtime.db, tenant.key)
     left: list[Accepted] = []
     for number, message in enumerate(messages):
@@ -27,7 +25,7 @@ async def _leave(runtime: Runtime, tenant: TenantForTest, messages: list[str], l
             who, "http", message, lead_id="ada", conversation_ref="c", idempotency_key=f"{lease_id}-{number}"
         )
         async with runtime.db.tenant(tenant.id) as tx:
-            left.append(await accept(tx, inbound, hasher, runtime.models, lease_id))
+            left.append(await accept(tx, inbound, runtime.resources, lease_id))
     return left
 
 
@@ -106,7 +104,7 @@ async def test_a_turn_that_kills_its_process_ends_in_a_fixed_reply(runtime: Runt
 
 
 async def test_leases_are_renewed_while_a_turn_is_worked_on(runtime: Runtime, tenant: TenantForTest) -> None:
-    engine = Engine(runtime.db, ContactHasher(load_master_key(runtime.settings.home, None)), runtime.models)
+    engine = Engine(runtime.resources)
     left = await _leave(runtime, tenant, ["one"], engine.leases.id)
     await _expire(runtime, tenant)
     with engine.leases.hold(left[0].turn):

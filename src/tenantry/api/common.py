@@ -26,7 +26,7 @@ async def _db(request: Request) -> Database:
 
 
 async def _models(request: Request) -> Models:
-    return request.app.state.runtime.models
+    return request.app.state.runtime.resources.models
 
 
 Db = Annotated[Database, Depends(_db)]

@@ -78,8 +78,51 @@ class TurnField:
 
 
 @dataclass(frozen=True, slots=True)
+class Header:
+    """A header that a call is sent with."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = type_config
+
+    name: Annotated[str, MinLen(1), MaxLen(64)]
+    value: Annotated[str, MaxLen(1000)]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerField:
+    """What the agent learns from an answer: the value at `path`, such as "data.estimate" or "offers.0.price"."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = type_config
+
+    name: Annotated[str, MinLen(1), MaxLen(64)]
+    path: Annotated[str, MinLen(1), MaxLen(200)]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpCall:
+    """A call to the tenant's own service. `url` may hold the function's variables as `{name}` in path and query;
+    without `answer` the agent learns the whole answer, cut to size. `idempotent` promises that the service does
+    nothing twice under one Idempotency-Key, so that a call that was cut off may be sent again."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = type_config
+
+    url: Annotated[str, MinLen(1), MaxLen(2000)]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
+    headers: Annotated[tuple[Header, ...], MaxLen(20)] = ()
+    timeout_s: Annotated[int, Ge(1), Le(30)] = 10
+    answer: Annotated[tuple[AnswerField, ...], MaxLen(20)] = ()
+    idempotent: bool = False
+
+
+# What agents can do with nothing but a name; any further function brings its own call.
+BUILT_IN_FUNCTIONS = frozenset(
+    {"check_availability", "set_appointment", "reschedule_appointment", "cancel_appointment"}
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Function:
-    """One thing that the agent may do; `name` is that of a tool, `variables` are handed to it."""
+    """One thing that the agent may do: what is built in under `name`, or the call `http`; `variables` are handed to
+    it."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = type_config
 
@@ -87,6 +130,7 @@ class Function:
     description: Annotated[str, MaxLen(1000)] = ""
     variables: Annotated[tuple[str, ...], MaxLen(100)] = ()
     enabled: bool = True
+    http: HttpCall | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from zoneinfo import available_timezones
 
 from tenantry.domain.agent import (
+    BUILT_IN_FUNCTIONS,
     AgentDefinition,
     Function,
     OpeningHours,
@@ -15,11 +16,13 @@ from tenantry.domain.agent import (
     VariableType,
 )
 from tenantry.domain.errors import FieldError, InvalidInput
+from tenantry.domain.http_call_validation import http_call_faults
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z")
 _RESERVED = frozenset({"user_id", "start", "end", "booking_id"})
 _ANSWER_KEYS = frozenset({"system_response", "variables"})
+_BOUND = frozenset({"tenant", "conversation_id"})
 _ZONES = frozenset(available_timezones())
 
 
@@ -43,7 +46,7 @@ def _faults(definition: AgentDefinition) -> Iterator[FieldError]:
     if not re.fullmatch(r"[A-Z]{2}", definition.region):
         yield FieldError("region", f"{definition.region!r} is no two-letter country code, such as US")
     yield from _variable_faults(definition.variables)
-    yield from _function_faults(definition.functions, {variable.name for variable in definition.variables})
+    yield from _function_faults(definition)
     yield from _turn_field_faults(definition.turn_fields)
     for index, hours in enumerate(definition.business_hours):
         yield from _hours_faults(f"business_hours.{index}", hours)
@@ -70,9 +73,9 @@ def _variable_faults(variables: Sequence[Variable]) -> Iterator[FieldError]:
             yield FieldError(f"{at}.choices", "holds an empty choice")
 
 
-def _function_faults(functions: Sequence[Function], known: Collection[str]) -> Iterator[FieldError]:
+def _function_faults(definition: AgentDefinition) -> Iterator[FieldError]:
     seen: set[str] = set()
-    for index, function in enumerate(functions):
+    for index, function in enumerate(definition.functions):
         at = f"functions.{index}"
         if not _NAME.match(function.name):
             yield FieldError(f"{at}.name", f"{function.name!r} is not of lower-case letters, digits and underscores")
@@ -80,10 +83,25 @@ def _function_faults(functions: Sequence[Function], known: Collection[str]) -> I
             yield FieldError(f"{at}.name", f"{function.name!r} is there twice; names are unique in an agent")
         seen.add(function.name)
         for position, name in enumerate(function.variables):
-            if name not in known:
+            if definition.variable(name) is None:
                 yield FieldError(f"{at}.variables.{position}", f"{name!r} is no variable of this agent")
             elif name in function.variables[:position]:
                 yield FieldError(f"{at}.variables.{position}", f"{name!r} is there twice")
+        yield from _http_faults(f"{at}.http", definition, function)
+
+
+def _http_faults(at: str, definition: AgentDefinition, function: Function) -> Iterator[FieldError]:
+    if function.http is None:
+        return
+    if function.name in BUILT_IN_FUNCTIONS:
+        yield FieldError(at, f"{function.name} is built in and calls no service; give the function another name")
+    for position, name in enumerate(function.variables):
+        if name in _BOUND:
+            at_name = f"{at.removesuffix('http')}variables.{position}"
+            yield FieldError(at_name, f"{name!r} is what every call tells its service; choose another name")
+    handed = [variable for name in function.variables if (variable := definition.variable(name))]
+    for field, message in http_call_faults(function.http, handed):
+        yield FieldError(f"{at}.{field}", message)
 
 
 def _turn_field_faults(turn_fields: Sequence[TurnField]) -> Iterator[FieldError]:

@@ -9,6 +9,7 @@ from tenantry.domain.conversation import Conversation, Message, Turn, TurnStatus
 from tenantry.domain.errors import IdempotencyKeyReused, ModelNotAllowed, NotFound
 from tenantry.domain.ids import parse_id
 from tenantry.engine.inbound import Inbound
+from tenantry.engine.resources import Resources
 from tenantry.llm.registry import Models
 from tenantry.storage.repositories import agents, contacts, conversations, tenants, turns
 from tenantry.storage.repositories.conversations import ConversationKey
@@ -38,7 +39,7 @@ class Accepted:
     work: Work | None
 
 
-async def accept(tx: TenantTx, inbound: Inbound, hasher: ContactHasher, models: Models, lease_id: UUID) -> Accepted:
+async def accept(tx: TenantTx, inbound: Inbound, resources: Resources, lease_id: UUID) -> Accepted:
     """Keep the message and begin or queue its turn; a replay finds the turn it had.
 
     Raises NotFound, ModelNotAllowed, IdempotencyKeyReused, and AlreadyAccepted when a request at the same time brought
@@ -51,10 +52,10 @@ async def accept(tx: TenantTx, inbound: Inbound, hasher: ContactHasher, models: 
             if earlier.request_hash != inbound.fingerprint():
                 raise IdempotencyKeyReused
             return Accepted(earlier, None)
-    conversation, agent = await _conversation(tx, inbound, hasher)
+    conversation, agent = await _conversation(tx, inbound, resources.hasher)
     new = NewTurn(
         message=inbound.message,
-        model=_model_name(inbound, agent.definition, models),
+        model=_model_name(inbound, agent.definition, resources.models),
         request_hash=inbound.fingerprint(),
         idempotency_scope=scope,
         idempotency_key=inbound.idempotency_key,

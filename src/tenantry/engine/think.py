@@ -15,6 +15,7 @@ from tenantry.domain.values import VariableValue
 from tenantry.engine.accept import Work
 from tenantry.engine.events import TextSaid, ToolEnded, ToolStarted, TurnEvent, VariableChanged
 from tenantry.engine.prompt import system_prompt
+from tenantry.engine.resources import Resources
 from tenantry.llm.base import (
     ChatMessage,
     FieldsNoted,
@@ -27,9 +28,7 @@ from tenantry.llm.base import (
     UsageReported,
     VariableNoted,
 )
-from tenantry.llm.registry import Models
 from tenantry.storage.repositories import tool_calls
-from tenantry.storage.tenancy import Database
 from tenantry.tools.base import ToolContext
 from tenantry.tools.registry import call_tool, tool_specs
 
@@ -92,16 +91,16 @@ class Draft:
         )
 
 
-async def think(work: Work, db: Database, models: Models, draft: Draft) -> AsyncGenerator[TurnEvent]:
+async def think(work: Work, resources: Resources, draft: Draft) -> AsyncGenerator[TurnEvent]:
     """Fill the draft, telling what happens as it does. Where a model fails, the next one of the chain goes on from what
     was said, noted and done; a turn never fails with them."""
     draft.messages = _messages(work)
     wanted = work.turn.model
-    for model in models.chain(wanted):
+    for model in resources.models.chain(wanted):
         if wanted != model.name and not draft.degraded:
             draft.degraded.append(f"model_unavailable:{wanted}")
         try:
-            async for event in _steps(work, db, draft, model):
+            async for event in _steps(work, resources, draft, model):
                 yield event
         except TenantryError:
             raise
@@ -119,7 +118,7 @@ async def think(work: Work, db: Database, models: Models, draft: Draft) -> Async
             yield TextSaid(" ")
 
 
-async def _steps(work: Work, db: Database, draft: Draft, model: Model) -> AsyncGenerator[TurnEvent]:
+async def _steps(work: Work, resources: Resources, draft: Draft, model: Model) -> AsyncGenerator[TurnEvent]:
     for _ in range(MAX_STEPS):
         calls: list[ToolCallRequest] = []
         async for event in model.respond(_request(work, draft)):
@@ -139,7 +138,7 @@ async def _steps(work: Work, db: Database, draft: Draft, model: Model) -> AsyncG
         draft.messages.append(ChatMessage("assistant", "", tool_calls=tuple(calls)))
         for call in calls:
             yield ToolStarted(call.name, call.arguments)
-            result = await _run_tool(work, db, draft, call)
+            result = await _run_tool(work, resources, draft, call)
             yield ToolEnded(call.name, result.output)
             draft.messages.append(ChatMessage("tool", "", tool_call_id=call.id, tool_result=result))
     draft.degraded.append("tool_step_limit")
@@ -188,14 +187,16 @@ def _note(draft: Draft, name: str, value: VariableValue | None) -> VariableChang
     return VariableChanged(name, value)
 
 
-async def _run_tool(work: Work, db: Database, draft: Draft, call: ToolCallRequest) -> ToolResult:
+async def _run_tool(work: Work, resources: Resources, draft: Draft, call: ToolCallRequest) -> ToolResult:
     step = len(draft.calls)
     draft.events.append((EventType.TOOL_CALLED, {"step": step, "name": call.name, "arguments": call.arguments}))
-    async with db.tenant(work.turn.tenant_id) as tx:
-        result = await tool_calls.claim(tx, work.turn.id, step, call)
+    async with resources.db.tenant(work.turn.tenant_id) as tx:
+        claim = await tool_calls.claim(tx, work.turn.id, step, call)
+    result = claim.earlier
     if result is None:
         context = ToolContext(
-            db=db,
+            db=resources.db,
+            outbound=resources.outbound,
             agent=work.agent,
             conversation_id=work.conversation.id,
             owner_member_id=work.conversation.owner_member_id,
@@ -204,9 +205,10 @@ async def _run_tool(work: Work, db: Database, draft: Draft, call: ToolCallReques
             step=step,
             now=datetime.now(UTC),
             actor=work.actor,
+            repeated=claim.repeated,
         )
         result = await call_tool(context, call)
-        async with db.tenant(work.turn.tenant_id) as tx:
+        async with resources.db.tenant(work.turn.tenant_id) as tx:
             await tool_calls.finish(tx, work.turn.id, step, result.output)
     draft.calls.append(ToolCallRecord(call.name, call.arguments, result.output))
     draft.events.append((EventType.TOOL_FINISHED, {"step": step, "name": call.name, "output": result.output}))

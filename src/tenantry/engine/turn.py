@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from tenantry.credentials.master_key import ContactHasher
 from tenantry.domain.conversation import Turn, TurnStatus
 from tenantry.domain.errors import ConversationBusy
 from tenantry.domain.ids import new_id
@@ -14,11 +13,10 @@ from tenantry.engine.accept import Accepted, Work, accept, resume
 from tenantry.engine.events import TurnAccepted, TurnDone, TurnEvent
 from tenantry.engine.inbound import Inbound
 from tenantry.engine.leases import Leases
+from tenantry.engine.resources import Resources
 from tenantry.engine.think import Draft, think
-from tenantry.llm.registry import Models
 from tenantry.storage.repositories import turns
 from tenantry.storage.repositories.turns import AlreadyAccepted
-from tenantry.storage.tenancy import Database
 
 MAX_ATTEMPTS = 5
 WAIT_S = 60.0
@@ -28,11 +26,10 @@ _POLL_S = 0.25
 class Engine:
     """Runs turns for one process. Every turn it works on carries the process's lease."""
 
-    def __init__(self, db: Database, hasher: ContactHasher, models: Models) -> None:
-        self.db = db
-        self._models = models
-        self._hasher = hasher
-        self.leases = Leases(db, new_id())
+    def __init__(self, resources: Resources) -> None:
+        self.db = resources.db
+        self._resources = resources
+        self.leases = Leases(resources.db, new_id())
         # Held by those who wait, so that nothing is left of a conversation that nobody waits for.
         self._finished: WeakValueDictionary[UUID, asyncio.Event] = WeakValueDictionary()
 
@@ -69,10 +66,10 @@ class Engine:
     async def _accept(self, inbound: Inbound) -> Accepted:
         try:
             async with self.db.tenant(inbound.principal.tenant_id) as tx:
-                return await accept(tx, inbound, self._hasher, self._models, self.leases.id)
+                return await accept(tx, inbound, self._resources, self.leases.id)
         except AlreadyAccepted:
             async with self.db.tenant(inbound.principal.tenant_id) as tx:
-                return await accept(tx, inbound, self._hasher, self._models, self.leases.id)
+                return await accept(tx, inbound, self._resources, self.leases.id)
 
     async def _wait(self, turn: Turn, seconds: float) -> Work | TurnDone:
         """Until the turn is ours to run, or done by someone else."""
@@ -104,7 +101,7 @@ class Engine:
             if work.turn.attempts > MAX_ATTEMPTS:
                 draft.degraded.append("attempts_exhausted")
             else:
-                async for event in think(work, self.db, self._models, draft):
+                async for event in think(work, self._resources, draft):
                     yield event
             yield await self._store(work, draft)
         finally:

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterator
 
 from tenantry.llm.base import Model
-from tenantry.llm.chat_completions import ChatCompletions, Endpoint
+from tenantry.llm.chat_completions.client import ChatCompletions
+from tenantry.llm.chat_completions.endpoint import Endpoint
 from tenantry.llm.form_policy.policy import FormPolicy
 from tenantry.settings import ModelSettings
 

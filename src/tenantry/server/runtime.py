@@ -1,15 +1,19 @@
 """All that one process needs to answer, opened and closed in order."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from tenantry.credentials.master_key import ContactHasher, load_master_key
+from tenantry.engine.resources import Resources
 from tenantry.engine.turn import Engine
 from tenantry.llm.registry import Models
 from tenantry.settings import Settings
 from tenantry.storage.opening import open_database
 from tenantry.storage.tenancy import Database
+from tenantry.tools.outbound.addresses import NetworkPolicy
+from tenantry.tools.outbound.client import OutboundHttp
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +22,7 @@ class Runtime:
 
     settings: Settings
     db: Database
-    models: Models
+    resources: Resources
     engine: Engine
     sole: bool
 
@@ -28,9 +32,9 @@ async def open_runtime(settings: Settings) -> AsyncGenerator[Runtime]:
     """Open the installation while inside. Raises ConfigurationError and DatabaseUnavailable."""
     master = load_master_key(settings.home, settings.master_key)
     async with open_database(settings.home, settings.database, master.password) as opened:
-        models = Models(settings.model)
+        models, outbound = Models(settings.model), OutboundHttp(NetworkPolicy(settings.network.allowed))
         try:
-            engine = Engine(opened.db, ContactHasher(master), models)
-            yield Runtime(settings, opened.db, models, engine, opened.sole)
+            resources = Resources(opened.db, ContactHasher(master), models, outbound)
+            yield Runtime(settings, opened.db, resources, Engine(resources), opened.sole)
         finally:
-            await models.close()
+            await asyncio.gather(models.close(), outbound.close())

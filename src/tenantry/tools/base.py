@@ -9,14 +9,17 @@ from uuid import UUID
 from tenantry.domain.agent import Agent, Function
 from tenantry.domain.tools import ToolResult, ToolSpec
 from tenantry.storage.tenancy import Database
+from tenantry.tools.outbound.client import OutboundHttp
 
 
 @dataclass(frozen=True, slots=True)
 class ToolContext:
     """For whom and in which step of which turn a tool runs; all of it comes from the conversation, nothing from the
-    model. `step` is the same when the turn is run again; `now` is aware; `actor` is `kind:id` for the audit log."""
+    model. `step` is the same when the turn is run again; `now` is aware; `actor` is `kind:id` for the audit log;
+    `repeated` tells that an earlier attempt of the turn began the same call, and nobody knows how far it came."""
 
     db: Database
+    outbound: OutboundHttp
     agent: Agent
     conversation_id: UUID
     owner_member_id: UUID | None
@@ -25,6 +28,7 @@ class ToolContext:
     step: int
     now: datetime
     actor: str
+    repeated: bool = False
 
     @property
     def tenant_id(self) -> UUID:

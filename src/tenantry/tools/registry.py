@@ -11,18 +11,16 @@ from tenantry.tools.appointments.reschedule import RescheduleAppointment
 from tenantry.tools.appointments.set import SetAppointment
 from tenantry.tools.arguments import fault
 from tenantry.tools.base import Tool, ToolContext, invalid
+from tenantry.tools.http_request.tool import HttpRequest
 
 _ALL: tuple[Tool, ...] = (CheckAvailability(), SetAppointment(), RescheduleAppointment(), CancelAppointment())
 _TOOLS = {tool.name: tool for tool in _ALL}
-
-# A valuation is a call to the tenant's own HTTP service: agents name the function before there are HTTP tools.
-BUILT_IN_NAMES = frozenset(_TOOLS) | {"get_valuation"}
 
 
 def tool_specs(agent: Agent) -> tuple[ToolSpec, ...]:
     """What a model may be shown: the enabled functions of the agent that can be carried out."""
     functions = agent.definition.enabled_functions()
-    return tuple(_TOOLS[function.name].spec(agent, function) for function in functions if function.name in _TOOLS)
+    return tuple(tool.spec(agent, function) for function in functions if (tool := _tool(function)))
 
 
 async def call_tool(context: ToolContext, request: ToolCallRequest) -> ToolResult:
@@ -32,7 +30,7 @@ async def call_tool(context: ToolContext, request: ToolCallRequest) -> ToolResul
     again: its effect is made once.
     """
     function = _enabled(context.agent, request.name)
-    tool = _TOOLS.get(request.name)
+    tool = function and _tool(function)
     if function is None or tool is None:
         return ToolResult({"status": "failed", "reason": "unavailable_tool"})
     given = request.arguments.get("user_id", context.user_id)
@@ -46,6 +44,12 @@ async def call_tool(context: ToolContext, request: ToolCallRequest) -> ToolResul
 
 def _enabled(agent: Agent, name: str) -> Function | None:
     return next((function for function in agent.definition.enabled_functions() if function.name == name), None)
+
+
+def _tool(function: Function) -> Tool | None:
+    if function.name in _TOOLS:
+        return _TOOLS[function.name]
+    return HttpRequest(function.name, function.http) if function.http else None
 
 
 async def _refused(context: ToolContext, request: ToolCallRequest, given: Any) -> ToolResult:

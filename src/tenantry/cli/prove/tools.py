@@ -14,6 +14,8 @@ from tenantry.storage.isolation.tables import fingerprints
 from tenantry.storage.repositories import agents, conversations, tool_calls
 from tenantry.storage.tenancy import Database
 from tenantry.tools.base import ToolContext
+from tenantry.tools.outbound.addresses import NetworkPolicy
+from tenantry.tools.outbound.client import OutboundHttp
 from tenantry.tools.registry import call_tool
 
 BORDER = "tool arguments"
@@ -48,6 +50,7 @@ async def _acting_as(db: Database, party: Party) -> _Acting:
         raise NotFound
     context = ToolContext(
         db=db,
+        outbound=OutboundHttp(NetworkPolicy()),
         agent=agent,
         conversation_id=conversation.id,
         owner_member_id=conversation.owner_member_id,

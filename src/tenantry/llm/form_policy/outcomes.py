@@ -1,5 +1,6 @@
 """Says what came of a tool."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
@@ -12,7 +13,8 @@ from tenantry.llm.form_policy.turn import CANCEL, CHECK, MOVE, SET, Turn, wall_t
 _REASONS = frozenset({"taken", "outside_business_hours", "past", "too_soon", "too_far", "invalid_time"})
 _MAX_OFFERS = 4
 _MAX_SHOWN = 8
-_HIDDEN = frozenset({"status", "user_id", "reason", "code"})
+_HIDDEN = frozenset({"status", "service_status", "user_id", "reason", "code"})
+_CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 def tell(turn: Turn, name: str, result: ToolResult) -> None:
@@ -158,6 +160,9 @@ def _moments(value: Any) -> list[str]:
 def _told_other(turn: Turn, name: str, result: ToolResult) -> None:
     """A tool that only the agent's owner knows: its message if it has one, else what it gave, readably."""
     label = name.removeprefix("get_").replace("_", " ")
+    if result.status == "unknown":
+        turn.say("tool_unknown", label=label)
+        return
     if result.status in {"failed", "refused", "invalid", "not_found", "unavailable"}:
         turn.say("tool_failed", label=label)
         return
@@ -172,12 +177,23 @@ def _told_other(turn: Turn, name: str, result: ToolResult) -> None:
 
 
 def _readable(turn: Turn, output: Mapping[str, Any], depth: int = 0) -> list[str]:
+    output = _with_money(output)
     shown: list[str] = []
     for key, value in list(output.items())[:_MAX_SHOWN]:
         if key in _HIDDEN or key.endswith("_id") or value is None:
             continue
         shown += _entry(turn, key.replace("_", " "), value, depth)
     return shown[:_MAX_SHOWN]
+
+
+def _with_money(output: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The output with its one number and the currency beside it as an amount of money."""
+    currency = output.get("currency")
+    numbers = [key for key, value in output.items() if isinstance(value, int | float) and not isinstance(value, bool)]
+    if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency) or len(numbers) != 1:
+        return output
+    money = {numbers[0]: {"amount": output[numbers[0]], "currency": currency}}
+    return {key: value for key, value in {**output, **money}.items() if key != "currency"}
 
 
 def _entry(turn: Turn, label: str, value: Any, depth: int) -> list[str]:

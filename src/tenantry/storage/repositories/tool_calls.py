@@ -1,6 +1,7 @@
 """Tool calls, claimed before their effect is made."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -12,21 +13,46 @@ from tenantry.storage.tenancy import TenantTx
 _object = msgspec.json.Decoder(dict[str, Any])
 
 
-async def claim(tx: TenantTx, turn_id: UUID, step: int, request: ToolCallRequest) -> ToolResult | None:
-    """Claim this step of the turn; what came of it when an earlier attempt of the turn finished the same call."""
-    row = await tx.one(
-        "INSERT INTO tool_calls AS c (tenant_id, turn_id, step, name, arguments, status) "
-        "VALUES ($1, $2, $3, $4, $5, 'claimed') "
-        "ON CONFLICT (tenant_id, turn_id, step) DO UPDATE SET claimed_at = now() RETURNING name, output",
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A call that may be made unless `earlier` says what came of it. `repeated` tells that an earlier attempt of the
+    turn claimed the same call and did not live to say what came of it."""
+
+    earlier: ToolResult | None = None
+    repeated: bool = False
+
+
+async def claim(tx: TenantTx, turn_id: UUID, step: int, request: ToolCallRequest) -> Claim:
+    """Claim this step of the turn."""
+    fresh = await tx.row(
+        "INSERT INTO tool_calls (tenant_id, turn_id, step, name, arguments, status) "
+        "VALUES ($1, $2, $3, $4, $5, 'claimed') ON CONFLICT (tenant_id, turn_id, step) DO NOTHING RETURNING step",
         tx.tenant_id,
         turn_id,
         step,
         request.name,
         request.arguments,
     )
-    if row["output"] is None or row["name"] != request.name:
-        return None
-    return ToolResult(_object.decode(row["output"]))
+    if fresh is not None:
+        return Claim()
+    # A model may take another way in another attempt: then the step is another call, and the row is this one's.
+    row = await tx.one(
+        "UPDATE tool_calls c SET claimed_at = now(), name = $4, "
+        "arguments = CASE WHEN c.name = $4 THEN c.arguments ELSE $5 END, "
+        "status = CASE WHEN c.name = $4 THEN c.status ELSE 'claimed' END, "
+        "output = CASE WHEN c.name = $4 THEN c.output END, "
+        "finished_at = CASE WHEN c.name = $4 THEN c.finished_at END "
+        "FROM (SELECT name FROM tool_calls WHERE tenant_id = $1 AND turn_id = $2 AND step = $3 FOR UPDATE) AS earlier "
+        "WHERE tenant_id = $1 AND turn_id = $2 AND step = $3 RETURNING earlier.name = $4 AS same, c.output",
+        tx.tenant_id,
+        turn_id,
+        step,
+        request.name,
+        request.arguments,
+    )
+    if row["output"] is not None:
+        return Claim(earlier=ToolResult(_object.decode(row["output"])))
+    return Claim(repeated=row["same"])
 
 
 async def finish(tx: TenantTx, turn_id: UUID, step: int, output: Mapping[str, Any]) -> None:

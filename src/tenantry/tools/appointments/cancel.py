@@ -7,8 +7,9 @@ from typing import Any
 from tenantry.domain.agent import Agent, Function
 from tenantry.domain.tools import ToolResult, ToolSpec
 from tenantry.tools.appointments.desk import NO_BOOKING, Desk
-from tenantry.tools.appointments.parameters import BOOKING_ID, appointment_spec, details_from
+from tenantry.tools.appointments.parameters import BOOKING_ID
 from tenantry.tools.base import ToolContext
+from tenantry.tools.parameters import function_spec, variables_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class CancelAppointment:
 
     def spec(self, agent: Agent, function: Function) -> ToolSpec:
         """The tool as a model is shown it for this agent."""
-        return appointment_spec(agent, function, "Cancel the contact's appointment.", {"booking_id": BOOKING_ID})
+        return function_spec(agent, function, "Cancel the contact's appointment.", {"booking_id": BOOKING_ID})
 
     async def run(self, context: ToolContext, arguments: Mapping[str, Any]) -> ToolResult:
         """`cancelled`; `not_found`."""
@@ -27,6 +28,6 @@ class CancelAppointment:
         cancelled = await desk.calendar.changed_by(desk.effect)
         if cancelled is None:
             booking = await desk.booking(arguments.get("booking_id"))
-            details = details_from(context.agent.definition, self.name, arguments)
+            details = variables_from(context.agent.definition, self.name, arguments)
             cancelled = booking and await desk.calendar.cancel(booking, details, desk.effect)
         return desk.answer("cancelled", cancelled) if cancelled else NO_BOOKING

@@ -11,8 +11,9 @@ from tenantry.domain.booking import Interval
 from tenantry.domain.tools import ToolResult, ToolSpec
 from tenantry.domain.wall_time import NonexistentTime, day_begins, parse_date, parse_instant
 from tenantry.tools.appointments.desk import Desk
-from tenantry.tools.appointments.parameters import appointment_spec, moment
+from tenantry.tools.appointments.parameters import moment
 from tenantry.tools.base import ToolContext, invalid
+from tenantry.tools.parameters import function_spec
 
 _OFFERED = 6
 _STRIDE = timedelta(days=31)
@@ -35,7 +36,7 @@ class CheckAvailability:
         }
         # What is free does not depend on what was collected.
         asks_nothing = replace(function, variables=())
-        return appointment_spec(agent, asks_nothing, "List the next free times for an appointment.", own)
+        return function_spec(agent, asks_nothing, "List the next free times for an appointment.", own)
 
     async def run(self, context: ToolContext, arguments: Mapping[str, Any]) -> ToolResult:
         """`ok` with up to six free starts in order of time; `invalid`."""

@@ -8,8 +8,9 @@ from tenantry.calendars.availability import NotPossible
 from tenantry.domain.agent import Agent, Function
 from tenantry.domain.tools import ToolResult, ToolSpec
 from tenantry.tools.appointments.desk import NO_BOOKING, Desk
-from tenantry.tools.appointments.parameters import BOOKING_ID, appointment_spec, details_from, start_of
+from tenantry.tools.appointments.parameters import BOOKING_ID, start_of
 from tenantry.tools.base import ToolContext, invalid
+from tenantry.tools.parameters import function_spec, variables_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class RescheduleAppointment:
     def spec(self, agent: Agent, function: Function) -> ToolSpec:
         """The tool as a model is shown it for this agent."""
         own = {"start": start_of(agent.definition), "booking_id": BOOKING_ID}
-        return appointment_spec(agent, function, "Move the contact's appointment to another time.", own, ("start",))
+        return function_spec(agent, function, "Move the contact's appointment to another time.", own, ("start",))
 
     async def run(self, context: ToolContext, arguments: Mapping[str, Any]) -> ToolResult:
         """`moved`; `unavailable` with a reason and alternatives; `not_found`; `invalid`."""
@@ -44,7 +45,7 @@ class RescheduleAppointment:
             desk.effect,
             buffer=desk.schedule.buffer,
             time_zone=desk.schedule.zone.key,
-            details=details_from(context.agent.definition, self.name, arguments),
+            details=variables_from(context.agent.definition, self.name, arguments),
         )
         if moved is None:
             return await desk.unavailable(NotPossible.TAKEN, start, excluding=booking.id)

@@ -11,8 +11,9 @@ from tenantry.domain.booking import Booking
 from tenantry.domain.tools import ToolResult, ToolSpec
 from tenantry.storage.repositories.bookings import NewBooking
 from tenantry.tools.appointments.desk import Desk
-from tenantry.tools.appointments.parameters import appointment_spec, details_from, start_of
+from tenantry.tools.appointments.parameters import start_of
 from tenantry.tools.base import ToolContext, invalid
+from tenantry.tools.parameters import function_spec, variables_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class SetAppointment:
     def spec(self, agent: Agent, function: Function) -> ToolSpec:
         """The tool as a model is shown it for this agent."""
         own = {"start": start_of(agent.definition)}
-        return appointment_spec(agent, function, "Book an appointment.", own, ("start",), collects=True)
+        return function_spec(agent, function, "Book an appointment.", own, ("start",), collects=True)
 
     async def run(self, context: ToolContext, arguments: Mapping[str, Any]) -> ToolResult:
         """`booked`; `unavailable` with a reason and alternatives; `invalid`."""
@@ -39,7 +40,7 @@ class SetAppointment:
         if isinstance(start, ToolResult):
             return start
         held = await desk.calendar.hold(
-            _new_booking(desk, start, details_from(context.agent.definition, self.name, arguments))
+            _new_booking(desk, start, variables_from(context.agent.definition, self.name, arguments))
         )
         return await (_confirmed(desk, held) if held else desk.unavailable(NotPossible.TAKEN, start))
 

@@ -325,6 +325,24 @@ async def test_a_failed_tool_does_not_stop_the_booking() -> None:
     assert [call.name for call in talk.calls] == ["get_valuation", "set_appointment"]
 
 
+@pytest.mark.parametrize(
+    ("output", "says"),
+    [
+        ({"status": "ok", "estimate": 512000, "currency": "USD"}, "Here is the valuation: estimate $512,000."),
+        ({"status": "ok", "low": 5, "high": 9, "currency": "USD"}, "low 5, high 9 and currency USD"),
+        ({"status": "ok", "service_status": "final", "answer": "soon"}, "Here is the valuation: answer soon."),
+        ({"status": "failed", "reason": "http_500", "message": "The service …"}, "could not get the valuation"),
+        (
+            {"status": "unknown", "reason": "outcome_unknown", "message": "An …"},
+            "cannot tell yet whether the valuation",
+        ),
+    ],
+)
+async def test_what_a_service_answered_is_told(output: dict[str, object], says: str) -> None:
+    talk = with_mark(valuation=output)
+    assert says in await say_all(talk, *FORM)
+
+
 async def test_a_tool_is_called_again_when_its_values_changed() -> None:
     talk = with_mark(valuation=ESTIMATE)
     await say_all(talk, *FORM, "no wait, the street is Oak")

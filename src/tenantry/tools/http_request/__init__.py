@@ -1,0 +1,1 @@
+"""Functions that call the tenant's own HTTP service."""

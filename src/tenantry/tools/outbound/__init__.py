@@ -1,0 +1,1 @@
+"""Calls to services outside, on behalf of tenants."""
