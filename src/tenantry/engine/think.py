@@ -121,6 +121,7 @@ async def think(work: Work, resources: Resources, draft: Draft) -> AsyncGenerato
 async def _steps(work: Work, resources: Resources, draft: Draft, model: Model) -> AsyncGenerator[TurnEvent]:
     for _ in range(MAX_STEPS):
         calls: list[ToolCallRequest] = []
+        before = len(draft.said)
         async for event in model.respond(_request(work, draft)):
             draft.model = model.name
             match event:
@@ -135,7 +136,7 @@ async def _steps(work: Work, resources: Resources, draft: Draft, model: Model) -
                     _keep(draft, event)
         if not calls:
             return
-        draft.messages.append(ChatMessage("assistant", "", tool_calls=tuple(calls)))
+        draft.messages.append(ChatMessage("assistant", "".join(draft.said[before:]), tool_calls=tuple(calls)))
         for call in calls:
             yield ToolStarted(call.name, call.arguments)
             result = await _run_tool(work, resources, draft, call)

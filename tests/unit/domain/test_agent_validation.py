@@ -5,7 +5,15 @@ from dataclasses import replace
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from tenantry.domain.agent import AgentDefinition, Function, OpeningHours, Variable, VariableType
+from tenantry.domain.agent import (
+    AgentDefinition,
+    Function,
+    OpeningHours,
+    TurnField,
+    TurnFieldType,
+    Variable,
+    VariableType,
+)
 from tenantry.domain.agent_validation import validate_definition
 from tenantry.domain.errors import InvalidInput
 
@@ -13,7 +21,13 @@ GOOD = AgentDefinition(
     name="A",
     variables=(Variable("email", VariableType.EMAIL), Variable("kind", VariableType.CHOICE, choices=("a", "b"))),
     functions=(Function("set_appointment", variables=("email",)),),
+    turn_fields=(
+        TurnField("mood", TurnFieldType.CHOICE, choices=("good", "bad")),
+        TurnField("urgency", TurnFieldType.NUMBER, minimum=0, maximum=10),
+        TurnField("topics", TurnFieldType.LIST, choices=("sale", "rent")),
+    ),
 )
+MOOD, URGENCY, _ = GOOD.turn_fields
 EMAIL = GOOD.variables[0]
 MONDAY = OpeningHours(("mon",), "09:00", "17:00")
 
@@ -38,6 +52,16 @@ def test_a_good_definition_passes() -> None:
         ({"functions": (Function("a"), Function("a"))}, "functions.1.name"),
         ({"functions": (Function("set_appointment", variables=("nobody",)),)}, "functions.0.variables.0"),
         ({"functions": (Function("a", variables=("email", "email")),)}, "functions.0.variables.1"),
+        ({"turn_fields": (replace(MOOD, name="The mood"),)}, "turn_fields.0.name"),
+        ({"turn_fields": (replace(MOOD, name="system_response"),)}, "turn_fields.0.name"),
+        ({"turn_fields": (replace(MOOD, name="variables"),)}, "turn_fields.0.name"),
+        ({"turn_fields": (MOOD, MOOD)}, "turn_fields.1.name"),
+        ({"turn_fields": (replace(MOOD, choices=("good", "good")),)}, "turn_fields.0.choices"),
+        ({"turn_fields": (replace(MOOD, choices=("good", "bad", " ")),)}, "turn_fields.0.choices"),
+        ({"turn_fields": (replace(URGENCY, choices=("a", "b")),)}, "turn_fields.0.choices"),
+        ({"turn_fields": (replace(URGENCY, minimum=11),)}, "turn_fields.0.minimum"),
+        ({"turn_fields": (replace(URGENCY, maximum=float("inf")),)}, "turn_fields.0.maximum"),
+        ({"turn_fields": (replace(MOOD, maximum=3),)}, "turn_fields.0.maximum"),
         ({"business_hours": (replace(MONDAY, opens="9"),)}, "business_hours.0.opens"),
         ({"business_hours": (replace(MONDAY, closes="25:00"),)}, "business_hours.0.closes"),
         ({"business_hours": (replace(MONDAY, closes="09:00"),)}, "business_hours.0.closes"),

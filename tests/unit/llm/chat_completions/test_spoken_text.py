@@ -1,7 +1,7 @@
 """The spoken text grows with the JSON and is at its end what a whole parser reads."""
 
-import itertools
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -22,7 +22,7 @@ OTHERS = st.dictionaries(CHARACTERS.filter(lambda name: name != SPOKEN), JSON, m
 def spoken(text: str, cuts: list[int]) -> tuple[list[str], SpokenText]:
     reader = SpokenText()
     edges = [0, *sorted(cut % (len(text) + 1) for cut in cuts), len(text)]
-    return [reader.feed(text[a:b]) for a, b in itertools.pairwise(edges)], reader
+    return [reader.feed(text[a:b]) for a, b in pairwise(edges)], reader
 
 
 @given(OTHERS, CHARACTERS, OTHERS, st.booleans(), st.sampled_from([None, 2]), st.lists(st.integers(0, 2000)))

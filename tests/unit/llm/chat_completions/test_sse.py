@@ -1,6 +1,6 @@
 """Events come out whole however their bytes are split."""
 
-import itertools
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -23,7 +23,7 @@ def events_of(chunks: list[bytes]) -> list[bytes]:
 @given(st.lists(st.integers(0, len(STREAM))))
 def test_any_split_gives_the_same_events(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(STREAM)]
-    assert events_of([STREAM[a:b] for a, b in itertools.pairwise(edges)]) == EVENTS
+    assert events_of([STREAM[a:b] for a, b in pairwise(edges)]) == EVENTS
 
 
 def test_byte_by_byte() -> None:
