@@ -114,7 +114,8 @@ _ACCEPT = """
     ), turn AS (
         INSERT INTO turns (tenant_id, id, conversation_id, number, status, idempotency_scope, idempotency_key,
                            request_hash, model, lease_id, lease_expires_at)
-        SELECT $1, $3, $2, last_turn, 'running', $1, $4, sha256('floor'), 'floor', $3, now() + interval '20 s' FROM bumped
+        SELECT $1, $3, $2, last_turn, 'running', $1, $4, sha256('floor'), 'floor', $3, now() + interval '20 s'
+        FROM bumped
     ), message AS (
         INSERT INTO messages (tenant_id, conversation_id, number, turn_id, role, content)
         SELECT $1, $2, 2 * last_turn - 1, $3, 'contact', $5 FROM bumped
