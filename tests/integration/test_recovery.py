@@ -83,7 +83,7 @@ async def test_a_process_that_lost_its_lease_stores_nothing(runtime: Runtime, te
         assert stored is not None
         assert stored.result is not None
         late = replace(stored.result, reply="too late")
-        seq = await turns.finish(tx, turn.id, new_id(), result=late, known={}, policy_state={}, events=[])
+        seq = await turns.finish(tx, turn, new_id(), result=late, known={}, policy_state={}, events=[])
         assert seq is None
         assert (await turns.get(tx, turn.id)) == stored
 

@@ -114,7 +114,7 @@ class Engine:
         async with self.db.tenant(turn.tenant_id) as tx:
             stored = await turns.finish(
                 tx,
-                turn.id,
+                turn,
                 self.leases.id,
                 result=result,
                 known=draft.known,

@@ -136,6 +136,9 @@ class Database:
                 await conn.execute("ROLLBACK")
             if isinstance(error, _AWAY):
                 raise DatabaseUnavailable(retry_after=1) from error
+            if isinstance(error, asyncpg.TransactionRollbackError):
+                detail = "The database gave another request way; nothing was changed, send this one again."
+                raise DatabaseUnavailable(detail, retry_after=1) from error
             raise
         finally:
             await pool.release(conn)

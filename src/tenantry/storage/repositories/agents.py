@@ -82,11 +82,12 @@ async def change(tx: TenantTx, agent_id: UUID, definition: AgentDefinition, *, r
 
 async def delete(tx: TenantTx, agent_id: UUID) -> None:
     """Take the agent out of use; its conversations and bookings stay."""
+    # The tenant before the agent, as where the configuration is changed.
+    await tx.execute(
+        "UPDATE tenants SET active_agent_id = NULL WHERE id = $1 AND active_agent_id = $2", tx.tenant_id, agent_id
+    )
     await tx.execute(
         "UPDATE agents SET deleted_at = now() WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL",
         tx.tenant_id,
         agent_id,
-    )
-    await tx.execute(
-        "UPDATE tenants SET active_agent_id = NULL WHERE id = $1 AND active_agent_id = $2", tx.tenant_id, agent_id
     )

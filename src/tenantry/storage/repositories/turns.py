@@ -166,11 +166,17 @@ async def with_conversation(tx: TenantTx, turn: Turn) -> tuple[Conversation, Age
     return conversation, agents.agent_from(row), message
 
 
+# The conversation is locked before its turn, as in accepting: the other way round, a replay that holds the conversation
+# and waits for the turn's idempotency key would wait for ever.
 _FINISH = """
-    WITH done AS (
-        UPDATE turns SET status = 'done', result = $4, finished_at = now(), lease_id = NULL
-        WHERE tenant_id = $1 AND id = $2 AND lease_id = $3 AND status = 'running'
-        RETURNING conversation_id, number
+    WITH locked AS (
+        SELECT id FROM conversations WHERE tenant_id = $1 AND id = $10 FOR UPDATE
+    ), done AS (
+        UPDATE turns t SET status = 'done', result = $4, finished_at = now(), lease_id = NULL
+        FROM locked
+        WHERE t.tenant_id = $1 AND t.id = $2 AND t.conversation_id = locked.id AND t.lease_id = $3
+              AND t.status = 'running'
+        RETURNING t.conversation_id, t.number
     ), conversation AS (
         UPDATE conversations c SET known = $5, policy_state = $6, updated_at = now(),
                last_event = c.last_event + cardinality($7::text[])
@@ -190,7 +196,7 @@ _FINISH = """
 
 async def finish(
     tx: TenantTx,
-    turn_id: UUID,
+    turn: Turn,
     lease_id: UUID,
     *,
     result: TurnResult,
@@ -202,7 +208,7 @@ async def finish(
     return await tx.value(
         _FINISH,
         tx.tenant_id,
-        turn_id,
+        turn.id,
         lease_id,
         result,
         known,
@@ -210,6 +216,7 @@ async def finish(
         [str(kind) for kind, _ in events],
         [msgspec.json.encode(data).decode() for _, data in events],
         result.reply,
+        turn.conversation_id,
     )
 
 
