@@ -13,11 +13,12 @@ from pathlib import Path
 import psutil
 
 TENANTRY = (sys.executable, "-m", "tenantry")
+OURS = ("TENANTRY_", "DATABASE_", "AGENT_", "OPENAI_", "OPENROUTER_")
 
 
 def environment(home: Path) -> dict[str, str]:
     """The environment of a command that works on this home, and on no other installation."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TENANTRY_", "DATABASE_"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     return kept | {"TENANTRY_HOME": str(home), "COLUMNS": "200"}
 
 
