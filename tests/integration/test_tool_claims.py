@@ -5,7 +5,6 @@ from uuid import UUID
 import pytest
 
 from tenantry.auth.principals import authenticate
-from tenantry.credentials.master_key import ContactHasher, load_master_key
 from tenantry.domain.ids import new_id
 from tenantry.domain.tools import ToolCallRequest
 from tenantry.engine.accept import accept
@@ -22,10 +21,9 @@ OTHER = ToolCallRequest("1", "get_valuation", {"place": "12 Elm Street"})
 @pytest.fixture
 async def turn_id(runtime: Runtime, tenant: TenantForTest) -> UUID:
     """A turn of the tenant that is running."""
-    hasher = ContactHasher(load_master_key(runtime.settings.home, None))
     who = await authenticate(runtime.db, tenant.key)
     async with runtime.db.tenant(tenant.id) as tx:
-        accepted = await accept(tx, Inbound(who, "http", "hello", lead_id="ada"), hasher, new_id())
+        accepted = await accept(tx, Inbound(who, "http", "hello", lead_id="ada"), runtime.resources, new_id())
     return accepted.turn.id
 
 
