@@ -27,9 +27,19 @@ def configure_logs(level: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(
-        level=max(number, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
-    )
+    # uvicorn and asyncio log what nobody caught.
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_FramesOnly("%(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)
+
+
+class _FramesOnly(logging.Formatter):
+    def formatException(
+        self, ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+    ) -> str:
+        """As `_frames_of_errors`, for the standard library's log."""
+        kind, _, trace = ei
+        return "\n".join([kind.__qualname__ if kind else "", *_frames(trace)])
 
 
 def _frames_of_errors(_: WrappedLogger, __: str, entry: EventDict) -> EventDict:
