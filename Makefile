@@ -32,7 +32,7 @@ clean:
 $(STAMP): requirements.lock pyproject.toml
 ifeq ($(UV),)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 else
 	test -x $(BIN)/python || $(UV) venv -q --python $(PYTHON) $(VENV)

@@ -79,12 +79,14 @@ class TurnField:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A header that a call is sent with."""
+    """A header that a call is sent with. `secret` names a sealed secret of the agent's owner or of the tenant; it
+    takes the place of `{secret}` in `value`, or is the whole value where that is empty."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = type_config
 
     name: Annotated[str, MinLen(1), MaxLen(64)]
-    value: Annotated[str, MaxLen(1000)]
+    value: Annotated[str, MaxLen(1000)] = ""
+    secret: Annotated[str, MinLen(1), MaxLen(64)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,20 @@ class HttpCall:
     idempotent: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class McpCall:
+    """A tool of the tenant's own MCP server (streamable HTTP) at `url`; without `tool` it has the function's name.
+    `idempotent` promises that the server does nothing twice under one `idempotency_key` in the call's `_meta`."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = type_config
+
+    url: Annotated[str, MinLen(1), MaxLen(2000)]
+    tool: Annotated[str, MaxLen(128)] = ""
+    headers: Annotated[tuple[Header, ...], MaxLen(20)] = ()
+    timeout_s: Annotated[int, Ge(1), Le(30)] = 10
+    idempotent: bool = False
+
+
 # What agents can do with nothing but a name; any further function brings its own call.
 BUILT_IN_FUNCTIONS = frozenset(
     {"check_availability", "set_appointment", "reschedule_appointment", "cancel_appointment"}
@@ -121,8 +137,8 @@ BUILT_IN_FUNCTIONS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One thing that the agent may do: what is built in under `name`, or the call `http`; `variables` are handed to
-    it."""
+    """One thing that the agent may do: what is built in under `name`, or the call `http` or `mcp`; `variables` are
+    handed to it."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = type_config
 
@@ -131,6 +147,7 @@ class Function:
     variables: Annotated[tuple[str, ...], MaxLen(100)] = ()
     enabled: bool = True
     http: HttpCall | None = None
+    mcp: McpCall | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +172,10 @@ class AppointmentRules:
     notice_minutes: Annotated[int, Ge(0), Le(60 * 24 * 365)] = 0
     horizon_days: Annotated[int, Ge(1), Le(730)] = 90
 
+
+# What becomes of a message while an earlier one of its conversation is being answered: it waits, it ends that answer
+# where it stands, or it is not taken.
+NewMessage = Literal["queue", "interrupt", "reject"]
 
 OFFICE_HOURS = (OpeningHours(days=("mon", "tue", "wed", "thu", "fri"), opens="09:00", closes="17:00"),)
 
@@ -183,6 +204,8 @@ class AgentDefinition:
     functions: Annotated[tuple[Function, ...], MaxLen(100)] = ()
     turn_fields: Annotated[tuple[TurnField, ...], MaxLen(50)] = ()
     model: Annotated[str, MaxLen(200)] | None = None
+    fallback_models: Annotated[tuple[Annotated[str, MinLen(1), MaxLen(200)], ...], MaxLen(5)] = ()
+    on_new_message: NewMessage = "queue"
 
     def variable(self, name: str) -> Variable | None:
         """The variable of that name, or None."""

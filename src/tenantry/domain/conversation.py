@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from tenantry.domain.values import VariableValue
@@ -82,18 +82,30 @@ class ToolCallRecord:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What providers counted."""
+    """What providers counted; `cached_tokens` are those of the input that were not read anew, `cost_micros` is in
+    millionths of a US dollar."""
 
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: int = 0
+    cost_micros: int = 0
+
+    def plus(self, other: "Usage") -> "Usage":
+        """Both together."""
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.cost_micros + other.cost_micros,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class TurnResult:
     """What came of a turn. `variables` are all values known by now, `missing` the names of the required variables that
     are not known or not confirmed. `degraded` names each step down that the answer took, in order. `fields` are the
-    agent's turn fields that the model gave and that are valid; `model` is the one that spoke last, `usage` the tokens
-    of all steps."""
+    agent's turn fields that the model gave and that are valid; `model` is the one that spoke last, `usage` what all
+    steps used. `stopped` says who ended the answer before its end: a newer message, or whoever cancelled it."""
 
     reply: str
     quick_replies: tuple[str, ...] = ()
@@ -104,6 +116,7 @@ class TurnResult:
     fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
     model: str = ""
     usage: Usage = Usage()
+    stopped: Literal["", "interrupted", "cancelled"] = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,9 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """One client business. `slug` is its name in URLs and settings; `allowed_models` are those a caller may name."""
+    """One client business. `slug` is its name in URLs and settings; `allowed_models` are those a caller may name.
+    `settings_stamp` changes with everything that processes keep of the tenant's settings: its providers, budgets and
+    limits."""
 
     id: UUID
     slug: str
@@ -16,6 +18,7 @@ class Tenant:
     time_zone: str
     allowed_models: tuple[str, ...]
     active_agent_id: UUID | None
+    settings_stamp: int = 0
 
 
 class Role(StrEnum):

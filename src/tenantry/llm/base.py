@@ -77,16 +77,46 @@ class FieldsNoted:
 
 @dataclass(frozen=True, slots=True)
 class UsageReported:
-    """What the step cost, in tokens as the provider counts them."""
+    """What a request to the provider cost, in tokens as it counts them, and in millionths of a US dollar where it
+    says so itself."""
 
     input_tokens: int
     output_tokens: int
+    cached_tokens: int = 0
+    cost_micros: int | None = None
 
 
-ModelEvent = TextDelta | VariableNoted | QuickReplies | StateSaved | ToolCallRequest | FieldsNoted | UsageReported
+@dataclass(frozen=True, slots=True)
+class VariableRefused:
+    """A value that the model gave for a variable is not of its type; `fault` says in a few words what is wrong."""
+
+    name: str
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class RawOutput:
+    """What the model wrote in one request, as it came, for who wants to understand the turn; also where a fault
+    follows."""
+
+    text: str
+
+
+ModelEvent = (
+    TextDelta
+    | VariableNoted
+    | VariableRefused
+    | QuickReplies
+    | StateSaved
+    | ToolCallRequest
+    | FieldsNoted
+    | UsageReported
+    | RawOutput
+)
 
 # `refused`: no connection, or the provider will not answer this request. `timeout`: no first token in time, or the
 # whole took too long. `stalled`: silence after the first token. `cut`: the answer ended before its end.
+# `circuit_open`: the provider failed so often just now that it was not asked.
 FaultKind = Literal[
     "refused",
     "timeout",
@@ -98,6 +128,7 @@ FaultKind = Literal[
     "bad_answer",
     "context_too_long",
     "not_found",
+    "circuit_open",
 ]
 
 

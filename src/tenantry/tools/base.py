@@ -1,7 +1,7 @@
 """The interface of every tool, and for whom it runs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -10,6 +10,22 @@ from tenantry.domain.agent import Agent, Function
 from tenantry.domain.tools import ToolResult, ToolSpec
 from tenantry.storage.tenancy import Database
 from tenantry.tools.outbound.client import OutboundHttp
+
+
+class Secrets(Protocol):
+    """The sealed secrets that calls of one conversation's owner may be sent with."""
+
+    async def reveal(self, name: str) -> str | None:
+        """The secret of that name, the owner's own before the tenant's; None when there is none."""
+        ...
+
+
+class NoSecrets:
+    """An owner without secrets."""
+
+    async def reveal(self, name: str) -> str | None:
+        """None, whatever the name."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +45,7 @@ class ToolContext:
     now: datetime
     actor: str
     repeated: bool = False
+    secrets: Secrets = field(default_factory=NoSecrets)
 
     @property
     def tenant_id(self) -> UUID:
