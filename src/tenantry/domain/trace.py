@@ -22,7 +22,7 @@ class ModelAttempt:
     first_ms: float | None = None
     prompt: int = 0
     messages: int = 0
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     output: str = ""
     fault: str = ""
 
@@ -79,7 +79,7 @@ class TurnTrace:
     memory: tuple[MemoryUsed, ...] = ()
     models: tuple[ModelAttempt, ...] = ()
     calls: tuple[ToolStep, ...] = ()
-    times: StageTimes = StageTimes()
+    times: StageTimes = field(default_factory=StageTimes)
 
 
 @dataclass(frozen=True, slots=True)

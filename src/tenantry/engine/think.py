@@ -20,6 +20,7 @@ from tenantry.llm.base import (
     ChatMessage,
     FieldsNoted,
     Model,
+    ModelEvent,
     ModelFault,
     ModelRequest,
     QuickReplies,
@@ -145,7 +146,7 @@ async def _steps(work: Work, resources: Resources, draft: Draft, model: Model) -
     draft.degraded.append("tool_step_limit")
 
 
-def _keep(draft: Draft, event: QuickReplies | StateSaved | FieldsNoted | UsageReported) -> None:
+def _keep(draft: Draft, event: ModelEvent) -> None:
     match event:
         case QuickReplies(choices):
             draft.quick_replies = choices
@@ -155,7 +156,9 @@ def _keep(draft: Draft, event: QuickReplies | StateSaved | FieldsNoted | UsageRe
             draft.fields |= values
             draft.degraded.extend(f"field_invalid:{name}" for name in faults)
         case UsageReported(input_tokens, output_tokens):
-            draft.usage = Usage(draft.usage.input_tokens + input_tokens, draft.usage.output_tokens + output_tokens)
+            draft.usage = draft.usage.plus(Usage(input_tokens, output_tokens))
+        case _:
+            pass
 
 
 def _messages(work: Work) -> list[ChatMessage]:
