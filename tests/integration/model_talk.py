@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from ipaddress import ip_network
 from typing import Any
 
 import aiohttp
@@ -13,6 +14,8 @@ from tenantry.llm.registry import Models
 from tenantry.server.runtime import Runtime
 from tenantry.server.serving import bind, serving
 from tenantry.settings import ModelSettings
+from tenantry.tools.outbound.addresses import NetworkPolicy
+from tenantry.tools.outbound.client import OutboundHttp
 from tests.conftest import TenantForTest
 from tests.wire_server import KEY, WireServer, chunk, saying, wire_server
 
@@ -50,7 +53,9 @@ async def model_talk(runtime: Runtime, tenant: TenantForTest, definition: dict[s
         wire = await stack.enter_async_context(wire_server())
         models = Models(ModelSettings(MODEL, wire.url, KEY))
         stack.push_async_callback(models.close)
-        resources = replace(runtime.resources, models=models)
+        outbound = OutboundHttp(NetworkPolicy((ip_network("127.0.0.1/32"),)))
+        stack.push_async_callback(outbound.close)
+        resources = replace(runtime.resources, models=models, outbound=outbound)
         own = replace(runtime, resources=resources, engine=Engine(resources))
         url = await stack.enter_async_context(serving(own, bind("127.0.0.1", 0)))
         headers = {"Authorization": f"Bearer {tenant.keys['mark']}"}
