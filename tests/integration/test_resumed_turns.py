@@ -1,4 +1,4 @@
-"""A turn whose process died in the middle goes on from the tool calls that it had made, and makes none of them twice."""
+"""A turn whose process died goes on from the tool calls that it had made, and makes none of them twice."""
 
 from typing import Any
 from uuid import UUID

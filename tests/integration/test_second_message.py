@@ -134,7 +134,9 @@ async def test_another_process_ends_a_turn(runtime: Runtime, tenant: TenantForTe
 
 @pytest.mark.parametrize("policy", ["sometimes", ""])
 async def test_a_policy_that_is_none(runtime: Runtime, tenant: TenantForTest, policy: str) -> None:
-    async with model_talk(runtime, tenant, {"name": "Speaker"}) as talk:
-        async with talk.session.post("/api/v1/agents", json={"definition": definition(policy)}) as response:
-            assert response.status == 422
-            assert "on_new_message" in (await response.json())["errors"][0]["field"]
+    async with (
+        model_talk(runtime, tenant, {"name": "Speaker"}) as talk,
+        talk.session.post("/api/v1/agents", json={"definition": definition(policy)}) as response,
+    ):
+        assert response.status == 422
+        assert "on_new_message" in (await response.json())["errors"][0]["field"]
