@@ -53,7 +53,7 @@ async def test_what_was_done_is_told_to_the_model_and_not_done_again(runtime: Ru
     async with serving() as service, model_talk(runtime, tenant, definition(service, idempotent=True)) as talk:
         turn_id = await die_in_a_turn(talk, tenant, {"status": "ok", "order": 7})
         talk.wire.script.append(streaming(answer("Ordered.")))
-        assert await take_up(talk.runtime.engine) == 1
+        assert await take_up(talk.runtime.engine, sole=False) == 1
         turn = await talk.get(f"/api/v1/turns/{turn_id}")
         assert (turn["result"]["reply"], turn["attempts"]) == ("Ordered.", 2)
         [call] = turn["result"]["tool_calls"]
@@ -74,7 +74,7 @@ async def test_a_call_that_was_cut_off_is_settled_first(
     async with serving() as service, model_talk(runtime, tenant, definition(service, idempotent=idempotent)) as talk:
         turn_id = await die_in_a_turn(talk, tenant, None)
         talk.wire.script.append(streaming(answer("We will see.")))
-        await take_up(talk.runtime.engine)
+        await take_up(talk.runtime.engine, sole=False)
         turn = await talk.get(f"/api/v1/turns/{turn_id}")
         [call] = turn["result"]["tool_calls"]
         assert (call["output"]["status"], len(service.received)) == (status, sent)
@@ -91,7 +91,7 @@ async def test_another_call_of_the_same_turn_has_another_name(runtime: Runtime, 
         user_id = str(tenant.members["mark"])
         again = calling(("order_photos", {"email": "bob@example.org", "user_id": user_id}))
         talk.wire.script.extend([streaming(again), streaming(answer("Both."))])
-        await take_up(talk.runtime.engine)
+        await take_up(talk.runtime.engine, sole=False)
         assert [call.headers["idempotency-key"] for call in service.received] == [f"{turn_id}:1"]
 
 
@@ -122,7 +122,7 @@ async def test_the_form_policy_finds_what_it_had_done(runtime: Runtime, tenant: 
             await tx.execute("DELETE FROM turn_traces WHERE turn_id = $1", turn_id)
             await tx.execute("UPDATE turns SET status = 'running', result = NULL, lease_id = $2, lease_expires_at = "
                              "now() - interval '1 s' WHERE id = $1", turn_id, new_id())  # fmt: skip
-        assert await take_up(Engine(runtime.resources)) == 1
+        assert await take_up(Engine(runtime.resources), sole=False) == 1
         turn = await talk.get(f"/api/v1/turns/{turn_id}")
         assert (turn["result"]["reply"], turn["attempts"]) == (said["reply"], 2)
         assert turn["result"]["tool_calls"] == said["toolCalls"]
