@@ -16,7 +16,7 @@ _AT_ONCE = 32
 
 
 async def watch(engine: Engine) -> None:
-    """Run until cancelled; the first look is at once, and need not wait for the leases of a process that must be dead."""
+    """Run until cancelled; the first look is at once, and need not wait for the leases of a dead process."""
     sole = engine.sole
     while True:
         try:
