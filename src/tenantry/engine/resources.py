@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from tenantry.credentials.master_key import ContactHasher
 from tenantry.llm.registry import Models
 from tenantry.storage.tenancy import Database
-from tenantry.tools.outbound.client import OutboundHttp
+from tenantry.outbound.client import OutboundHttp
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from tenantry.llm.registry import Models
 from tenantry.settings import Settings
 from tenantry.storage.opening import open_database
 from tenantry.storage.tenancy import Database
-from tenantry.tools.outbound.addresses import NetworkPolicy
-from tenantry.tools.outbound.client import OutboundHttp
+from tenantry.outbound.addresses import NetworkPolicy
+from tenantry.outbound.client import OutboundHttp
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from tenantry.storage.isolation.tables import fingerprints
 from tenantry.storage.repositories import agents, conversations, tool_calls
 from tenantry.storage.tenancy import Database
 from tenantry.tools.base import ToolContext
-from tenantry.tools.outbound.addresses import NetworkPolicy
-from tenantry.tools.outbound.client import OutboundHttp
+from tenantry.outbound.addresses import NetworkPolicy
+from tenantry.outbound.client import OutboundHttp
 from tenantry.tools.registry import call_tool
 
 BORDER = "tool arguments"
