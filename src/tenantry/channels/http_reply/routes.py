@@ -47,13 +47,7 @@ async def reply(body: ReplyIn, who: CanReply, request: Request) -> Response:
         model=body.model,
         idempotency_key=clean_reference("idempotencyKey", body.idempotency_key),
     )
-    done: TurnDone | None = None
-    async for event in engine.run_turn(inbound):
-        if isinstance(event, TurnDone):
-            done = event
-    if done is None:
-        raise RuntimeError("a turn ended without its last event")
-    return Response(_reply_json(done), media_type="application/json")
+    return Response(_reply_json(await engine.run_turn(inbound)), media_type="application/json")
 
 
 def _reply_json(done: TurnDone) -> bytes:
