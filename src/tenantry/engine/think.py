@@ -52,7 +52,8 @@ async def think(draft: Draft, resources: Resources, tools: Toolbox) -> None:
     draft.history_length = len(draft.messages) - 1
     await tools.take_up()
     wanted = FORM_POLICY if draft.replays else work.turn.model
-    for model in resources.models.chain(wanted):
+    models = await resources.models.of(resources.db, work.tenant)
+    for model in models.chain(wanted, work.agent.definition.fallback_models):
         if wanted != model.name and not draft.degraded:
             draft.degraded.append(f"model_unavailable:{wanted}")
         try:

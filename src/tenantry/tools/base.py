@@ -8,8 +8,8 @@ from uuid import UUID
 
 from tenantry.domain.agent import Agent, Function
 from tenantry.domain.tools import ToolResult, ToolSpec
-from tenantry.storage.tenancy import Database
 from tenantry.outbound.client import OutboundHttp
+from tenantry.storage.tenancy import Database
 
 
 class Secrets(Protocol):
