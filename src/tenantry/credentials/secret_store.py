@@ -10,6 +10,7 @@ from tenantry.domain.errors import SealedValueUnreadable
 from tenantry.domain.ids import new_id
 from tenantry.domain.provider import SecretName, validate_secret
 from tenantry.storage.repositories import secrets
+from tenantry.storage.repositories.secrets import StoredSecret
 from tenantry.storage.tenancy import Database, TenantTx
 
 log = structlog.get_logger()
@@ -17,6 +18,11 @@ log = structlog.get_logger()
 
 def _binding(tenant_id: UUID, owner_member_id: UUID | None, secret_id: UUID) -> Binding:
     return Binding(tenant_id, owner_member_id, "secret", secret_id)
+
+
+def open_secret(vault: Vault, tenant_id: UUID, stored: StoredSecret) -> str:
+    """The value of a secret of the tenant. Raises SealedValueUnreadable."""
+    return vault.open(_binding(tenant_id, stored.owner_member_id, stored.id), stored.sealed).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +44,7 @@ class OwnerSecrets:
         if found is None:
             return None
         try:
-            binding = _binding(self.tenant_id, found.owner_member_id, found.id)
-            return self.vault.open(binding, found.sealed).decode()
+            return open_secret(self.vault, self.tenant_id, found)
         except SealedValueUnreadable:
             log.error("sealed value unreadable", tenant_id=str(self.tenant_id), secret_id=str(found.id))
             return None

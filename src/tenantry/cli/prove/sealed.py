@@ -1,15 +1,17 @@
 """Sealed values: not in the clear anywhere, not for another owner, and of no use in another tenant's row."""
 
 import base64
+from collections.abc import Callable
+from functools import partial
 
 from tenantry.cli.prove.world import World
 from tenantry.credentials.provider_keys import ProviderKeys
-from tenantry.credentials.secret_store import SecretStore
+from tenantry.credentials.secret_store import SecretStore, open_secret
 from tenantry.credentials.vault import Vault
 from tenantry.domain.errors import SealedValueUnreadable
-from tenantry.storage.isolation.crossing import Crossing
+from tenantry.storage.isolation.crossing import Crossing, untried
 from tenantry.storage.isolation.tables import tables_holding
-from tenantry.storage.repositories import providers
+from tenantry.storage.repositories import providers, secrets
 from tenantry.storage.tenancy import Database
 
 BORDER = "sealed values"
@@ -37,24 +39,23 @@ async def attack(db: Database, vault: Vault, world: World) -> list[Crossing]:
 
 async def open_copies(db: Database, vault: Vault, world: World) -> list[Crossing]:
     """Open what the twins have of the victim's: sealed values that were copied into another tenant's rows."""
-    found: list[Crossing] = []
-    for party in world.b.parties:
+    tenant_id, opened = world.b.tenant_id, list[Callable[[], str]]()
+    ids = {party.provider_id for party in world.a.parties}
+    async with db.tenant(tenant_id) as tx:
+        copied = [each for each in await providers.list_all(tx) if each.provider.id in ids]
+        opened += [partial(ProviderKeys(vault).key_of, each) for each in copied]
         for twin in world.a.parties:
             name = twin.secret_name.replace(twin.word, f"twin{twin.word}")
-            value = await SecretStore(db, vault).of(party.tenant_id, twin.member_id).reveal(name)
-            found.append(
-                _told(f"{party.name} of {party.slug}", f"{twin.name}, copied", "nothing", value, value is None)
-            )
-    ids = {party.provider_id for party in world.a.parties}
-    async with db.tenant(world.b.tenant_id) as tx:
-        copied = [each for each in await providers.list_all(tx) if each.provider.id in ids]
-    for each in copied:
+            secret = await secrets.find(tx, name, twin.member_id)
+            if secret is not None and secret.id == twin.secret_id:
+                opened.append(partial(open_secret, vault, tenant_id, secret))
+    found = [untried(BORDER, "copies", "no sealed value was copied")] if not opened else []
+    for number, opening in enumerate(opened, 1):
         try:
-            ProviderKeys(vault).key_of(each)
-            got = "the key"
+            got = "opened" if opening() else "empty"
         except SealedValueUnreadable:
             got = "refused"
-        what = "a provider's sealed key, copied into its row"
+        what = f"sealed value {number}, copied into a row of its own"
         found.append(Crossing(BORDER, "another tenant", what, "refused", got, held=got == "refused"))
     return found
 
