@@ -19,6 +19,7 @@ class WireServer:
 
     def __init__(self) -> None:
         self.url = ""
+        self.key = KEY  # what it wants to be asked with
         self.requests: list[dict[str, Any]] = []
         self.faults: list[str] = []
         self.connections: set[Any] = set()
@@ -32,7 +33,7 @@ class WireServer:
         body = json.loads(await request.read())
         self.requests.append(body)
         self.faults.extend(request_faults(body))
-        if request.headers.get("Authorization") != f"Bearer {KEY}":
+        if request.headers.get("Authorization") != f"Bearer {self.key}":
             self.faults.append("no bearer token")
         try:
             return await self.script.popleft()(request)

@@ -30,11 +30,18 @@ class HttpSettings:
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """The installation's language model: any server of the chat-completions wire."""
+    """The installation's language model: any server of the chat-completions wire. `fallbacks` are models of the same
+    server that are tried after it, in order."""
 
     name: str
     base_url: str
     api_key: str | None = field(repr=False)
+    fallbacks: tuple[str, ...] = ()
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """All of the models' names, in the order they are tried."""
+        return tuple(dict.fromkeys((self.name, *self.fallbacks)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Settings from `TENANTRY_HOME`, `TENANTRY_HOST`, `TENANTRY_PORT`, `TENANTRY_POOL_SIZE`,
     `TENANTRY_MASTER_KEY`, `TENANTRY_LOG_LEVEL`, `TENANTRY_ALLOW_PRIVATE_ADDRESSES` (networks such as
     "10.0.0.0/8,127.0.0.1", or "true" for every address), `DATABASE_URL`, and the model from `AGENT_MODEL` with
-    `OPENROUTER_API_KEY`, `OPENAI_API_KEY` or `AGENT_BASE_URL`. Raises ConfigurationError when they are not usable."""
+    `OPENROUTER_API_KEY`, `OPENAI_API_KEY` or `AGENT_BASE_URL`; `AGENT_MODELS` names those to try after it, with
+    commas. Raises ConfigurationError when they are not usable."""
     env = os.environ if environment is None else environment
     home = Path(env["TENANTRY_HOME"]).expanduser() if env.get("TENANTRY_HOME") else default_home()
     return Settings(
@@ -95,15 +103,16 @@ def _model(env: Mapping[str, str]) -> ModelSettings | None:
     name = env.get("AGENT_MODEL")
     if not name:
         return None
+    fallbacks = tuple(part.strip() for part in env.get("AGENT_MODELS", "").split(",") if part.strip())
     for key, base_url in _PROVIDERS.items():
         if env.get(key):
-            return ModelSettings(name, env.get("AGENT_BASE_URL") or base_url, env[key])
+            return ModelSettings(name, env.get("AGENT_BASE_URL") or base_url, env[key], fallbacks)
     if not env.get("AGENT_BASE_URL"):
         raise ConfigurationError(
             f"AGENT_MODEL is {name!r} but nothing says where it is; set OPENROUTER_API_KEY, OPENAI_API_KEY or, for a "
             "server of your own, AGENT_BASE_URL."
         )
-    return ModelSettings(name, env["AGENT_BASE_URL"], None)
+    return ModelSettings(name, env["AGENT_BASE_URL"], None, fallbacks)
 
 
 def _networks(env: Mapping[str, str], name: str) -> tuple[IPv4Network | IPv6Network, ...]:

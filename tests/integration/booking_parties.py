@@ -10,12 +10,12 @@ from tenantry.domain.agent import Agent, AgentDefinition, AppointmentRules, Func
 from tenantry.domain.booking import Interval
 from tenantry.domain.ids import new_id
 from tenantry.domain.tools import ToolCallRequest, ToolResult
+from tenantry.outbound.addresses import NetworkPolicy
+from tenantry.outbound.client import OutboundHttp
 from tenantry.storage.repositories import agents, contacts, conversations
 from tenantry.storage.repositories.bookings import NewBooking
 from tenantry.storage.tenancy import Database
 from tenantry.tools.base import ToolContext
-from tenantry.tools.outbound.addresses import NetworkPolicy
-from tenantry.tools.outbound.client import OutboundHttp
 from tenantry.tools.registry import call_tool
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)  # a Monday, 07:00 in New York

@@ -11,11 +11,11 @@ import aiohttp
 
 from tenantry.engine.turn import Engine
 from tenantry.llm.registry import Models
+from tenantry.outbound.addresses import NetworkPolicy
+from tenantry.outbound.client import OutboundHttp
 from tenantry.server.runtime import Runtime
 from tenantry.server.serving import bind, serving
 from tenantry.settings import ModelSettings
-from tenantry.tools.outbound.addresses import NetworkPolicy
-from tenantry.tools.outbound.client import OutboundHttp
 from tests.conftest import TenantForTest
 from tests.wire_server import KEY, WireServer, chunk, saying, wire_server
 

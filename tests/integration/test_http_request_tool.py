@@ -10,10 +10,10 @@ import pytest
 from tenantry.domain.agent import AgentDefinition, AnswerField, Function, Header, HttpCall, Variable, VariableType
 from tenantry.domain.agent_validation import validate_definition
 from tenantry.domain.tools import ToolCallRequest, ToolResult
+from tenantry.outbound.addresses import NetworkPolicy
+from tenantry.outbound.client import OutboundHttp
 from tenantry.storage.tenancy import Database
 from tenantry.tools.base import ToolContext
-from tenantry.tools.outbound.addresses import NetworkPolicy
-from tenantry.tools.outbound.client import OutboundHttp
 from tenantry.tools.registry import call_tool, tool_specs
 from tests.conftest import TenantForTest
 from tests.integration.booking_parties import Party, make_party

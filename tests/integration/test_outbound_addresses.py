@@ -8,8 +8,8 @@ from urllib.parse import quote
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from tenantry.tools.outbound.addresses import NetworkPolicy
-from tenantry.tools.outbound.client import CallFailed, OutboundHttp, OutboundRequest
+from tenantry.outbound.addresses import NetworkPolicy
+from tenantry.outbound.client import CallFailed, OutboundHttp, OutboundRequest
 from tests.integration.valuation_service import Service, serving
 
 LOOPBACK = NetworkPolicy((ip_network("127.0.0.1/32"),))

@@ -25,8 +25,9 @@ async def _leave(runtime: Runtime, tenant: TenantForTest, messages: list[str], l
         inbound = Inbound(
             who, "http", message, lead_id="ada", conversation_ref="c", idempotency_key=f"{lease_id}-{number}"
         )
+        models = await runtime.resources.models.of(runtime.db, who.tenant)
         async with runtime.db.tenant(tenant.id) as tx:
-            left.append(await accept(tx, inbound, runtime.resources, lease_id))
+            left.append(await accept(tx, inbound, runtime.resources, models, lease_id))
     return left
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tenantry.tools.outbound.client import MAX_ANSWER
+from tenantry.outbound.client import MAX_ANSWER
 
 ESTIMATE = {"status": "final", "data": {"estimate": 512000, "currency": "USD", "comparables": [{"price": 498000}]}}
 

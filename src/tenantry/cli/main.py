@@ -7,6 +7,7 @@ from tenantry.cli.demo.command import demo
 from tenantry.cli.doctor import doctor
 from tenantry.cli.explain import explain
 from tenantry.cli.prove.command import prove_command
+from tenantry.cli.providers import provider_app, secret_app
 from tenantry.cli.tenants import key_app, member_app, tenant_app
 from tenantry.cli.up import up
 
@@ -25,3 +26,5 @@ app.command("prove")(prove_command)
 app.add_typer(tenant_app, name="tenant")
 app.add_typer(member_app, name="member")
 app.add_typer(key_app, name="key")
+app.add_typer(provider_app, name="provider")
+app.add_typer(secret_app, name="secret")

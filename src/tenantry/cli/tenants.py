@@ -14,6 +14,7 @@ from tenantry.domain.errors import InvalidInput, NotFound
 from tenantry.domain.ids import new_id, parse_id
 from tenantry.domain.tenant import Member, Role
 from tenantry.engine.inbound import clean_email
+from tenantry.llm.registry import FORM_POLICY
 from tenantry.server.runtime import open_runtime
 from tenantry.settings import Settings
 from tenantry.storage.repositories import api_keys, audit, tenants
@@ -59,6 +60,32 @@ async def _tenant_list(settings: Settings) -> None:
     async with open_runtime(settings) as runtime, runtime.db.operator() as tx:
         for tenant in await tenants.list_all(tx):
             print(f"{tenant.slug}\t{tenant.id}\t{tenant.name}")
+
+
+@tenant_app.command("models")
+def tenant_models(
+    slug: str,
+    names: Annotated[list[str] | None, typer.Argument(help="All that it may use; none shows what it may use.")] = None,
+    home: Home = None,
+) -> None:
+    """Say which models of the installation a tenant may use, besides the installation's default and its own."""
+    run(_tenant_models(settings_for(home), slug, tuple(dict.fromkeys(names or ()))))
+
+
+async def _tenant_models(settings: Settings, slug: str, names: tuple[str, ...]) -> None:
+    wrong = [name for name in names if not re.fullmatch(r"[\x21-\x7e]{1,200}", name)]
+    if wrong:
+        raise InvalidInput(f"{wrong[0]!r} is no name of a model, such as {FORM_POLICY}.")
+    async with open_runtime(settings) as runtime:
+        tenant = await find_tenant(runtime.db, slug)
+        if names:
+            async with runtime.db.operator(tenant.id) as tx:
+                await tenants.set_allowed_models(tx, names)
+                details = {"allowed_models": names}
+                await audit.record(
+                    tx, actor=OPERATOR, action="tenant.models", target=f"tenant:{tenant.id}", details=details
+                )
+    print("\n".join(names or tenant.allowed_models))
 
 
 @member_app.command("add")

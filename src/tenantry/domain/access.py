@@ -16,9 +16,15 @@ class Scope(StrEnum):
     AGENTS_WRITE = "agents:write"
     CONVERSATIONS_READ = "conversations:read"
     CALENDAR_READ = "calendar:read"
+    PROVIDERS_READ = "providers:read"
+    PROVIDERS_WRITE = "providers:write"
+    SECRETS_READ = "secrets:read"
+    SECRETS_WRITE = "secrets:write"
 
 
-READING = frozenset({Scope.AGENTS_READ, Scope.CONVERSATIONS_READ, Scope.CALENDAR_READ})
+READING = frozenset(
+    {Scope.AGENTS_READ, Scope.CONVERSATIONS_READ, Scope.CALENDAR_READ, Scope.PROVIDERS_READ, Scope.SECRETS_READ}
+)
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
     Role.OWNER: frozenset(Scope),
     Role.ADMIN: frozenset(Scope),

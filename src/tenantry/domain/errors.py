@@ -124,6 +124,12 @@ class ConfigurationError(TenantryError):
     code = "configuration_error"
 
 
+class SealedValueUnreadable(TenantryError):
+    """A sealed value cannot be opened with this installation's master key; restore the key, or set the value again."""
+
+    code = "sealed_value_unreadable"
+
+
 class HomeInUse(ConfigurationError):
     """Another process runs Tenantry on this TENANTRY_HOME; stop it first or choose another folder."""
 

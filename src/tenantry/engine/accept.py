@@ -12,7 +12,7 @@ from tenantry.domain.ids import parse_id
 from tenantry.domain.tenant import Tenant
 from tenantry.engine.inbound import Inbound
 from tenantry.engine.resources import Resources
-from tenantry.llm.registry import Models
+from tenantry.llm.registry import TenantModels
 from tenantry.storage.repositories import agents, contacts, conversations, tenants, tool_calls, turns
 from tenantry.storage.repositories.conversations import ConversationKey
 from tenantry.storage.repositories.tool_calls import RecordedCall
@@ -50,7 +50,9 @@ class Accepted:
     interrupted: Sequence[UUID] = ()
 
 
-async def accept(tx: TenantTx, inbound: Inbound, resources: Resources, lease_id: UUID) -> Accepted:
+async def accept(
+    tx: TenantTx, inbound: Inbound, resources: Resources, models: TenantModels, lease_id: UUID
+) -> Accepted:
     """Keep the message and begin or queue its turn.
 
     Raises NotFound, ModelNotAllowed, TurnInProgress, and AlreadyAccepted when the idempotency key was used before.
@@ -63,7 +65,7 @@ async def accept(tx: TenantTx, inbound: Inbound, resources: Resources, lease_id:
         interrupted = await turns.stop_unfinished(tx, conversation.id, "interrupted")
     new = NewTurn(
         message=inbound.message,
-        model=_model_name(inbound, agent.definition, resources.models),
+        model=_model_name(inbound, agent.definition, models),
         request_hash=inbound.fingerprint(),
         idempotency_scope=inbound.principal.member_id or inbound.principal.tenant_id,
         idempotency_key=inbound.idempotency_key,
@@ -124,10 +126,10 @@ async def resume(tx: TenantTx, turn: Turn) -> Work:
     )
 
 
-def _model_name(inbound: Inbound, definition: AgentDefinition, models: Models) -> str:
+def _model_name(inbound: Inbound, definition: AgentDefinition, models: TenantModels) -> str:
     if inbound.model is None:
         return definition.model or models.default_name
-    allowed = models.allowed(inbound.principal.tenant.allowed_models)
+    allowed = models.allowed()
     if inbound.model not in allowed:
         raise ModelNotAllowed(
             f"The model {inbound.model[:100]!r} is not allowed for this client; leave `model` out or name one of: "

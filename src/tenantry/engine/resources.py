@@ -3,19 +3,23 @@
 from dataclasses import dataclass, field
 
 from tenantry.credentials.master_key import ContactHasher
+from tenantry.credentials.secret_store import SecretStore
+from tenantry.credentials.vault import Vault
 from tenantry.engine.compiled import CompiledAgents
 from tenantry.llm.registry import Models
+from tenantry.outbound.client import OutboundHttp
 from tenantry.storage.tenancy import Database
-from tenantry.tools.outbound.client import OutboundHttp
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """The database, the hasher that finds contacts, the models, the way to tenants' own services, and what is kept of
-    agents."""
+    """The database, the hasher that finds contacts, the models, the way to tenants' own services, what opens sealed
+    values, the secrets of owners, and what is kept of agents."""
 
     db: Database
     hasher: ContactHasher
     models: Models
     outbound: OutboundHttp
+    vault: Vault
+    secrets: SecretStore
     compiled: CompiledAgents = field(default_factory=CompiledAgents)

@@ -117,6 +117,7 @@ class Toolbox:
             now=datetime.now(UTC),
             actor=work.actor,
             repeated=repeated,
+            secrets=self.resources.secrets.of(work.turn.tenant_id, work.conversation.owner_member_id),
         )
 
     def _replayed(self, call: ToolCallRequest) -> ToolResult | None:

@@ -124,8 +124,10 @@ class Engine:
     async def _accept(self, inbound: Inbound) -> Accepted:
         tenant_id = inbound.principal.tenant_id
         try:
+            # Before the transaction: a connection must not be waited for while another is held.
+            models = await self._resources.models.of(self.db, inbound.principal.tenant)
             async with self.db.tenant(tenant_id) as tx:
-                return await accept(tx, inbound, self._resources, self.leases.id)
+                return await accept(tx, inbound, self._resources, models, self.leases.id)
         except (AlreadyAccepted, TenantryError) as error:
             # A replay is answered as it was, whatever became of the agent since.
             if inbound.idempotency_key is None:

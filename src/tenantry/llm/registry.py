@@ -1,49 +1,218 @@
 """All model providers, by the name that settings and requests use."""
 
-from collections.abc import Collection, Iterator
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from uuid import UUID
 
-from tenantry.llm.base import Model
-from tenantry.llm.chat_completions.client import ChatCompletions
-from tenantry.llm.chat_completions.endpoint import Endpoint
+import aiohttp
+import structlog
+
+from tenantry.credentials.provider_keys import ProviderKeys
+from tenantry.domain.errors import SealedValueUnreadable
+from tenantry.domain.provider import ProviderModel
+from tenantry.domain.tenant import Tenant
+from tenantry.llm.base import Model, UsageReported
+from tenantry.llm.breaker import Breakers, GuardedModel
+from tenantry.llm.chat_completions.client import ChatCompletions, SessionFactory, pooled_session
+from tenantry.llm.chat_completions.endpoint import Endpoint, Patience
 from tenantry.llm.form_policy.policy import FormPolicy
+from tenantry.llm.recent import Recent
+from tenantry.outbound.addresses import NetworkPolicy
+from tenantry.outbound.sockets import guarded_sockets
 from tenantry.settings import ModelSettings
+from tenantry.storage.repositories import providers
+from tenantry.storage.repositories.providers import StoredProvider
+from tenantry.storage.tenancy import Database
+
+log = structlog.get_logger()
 
 FORM_POLICY = "form-policy"
+_KEPT_TENANTS = 500
+_KEPT_S = 60.0
+_MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Millionths of a US dollar for a million tokens."""
+
+    input: int
+    output: int
+
+
+@dataclass(frozen=True, slots=True)
+class TenantModels:
+    """The models of one tenant as its settings are: those of its own providers, those of the installation, and always
+    the form policy, which needs no key and no network. `defaults` are tried in this order for an agent that names no
+    model; `allowed_names` are those that a caller may name; `installed` gives a model of the installation's
+    provider."""
+
+    own: Mapping[str, Model]
+    prices: Mapping[str, Price]
+    defaults: tuple[str, ...]
+    allowed_names: tuple[str, ...]
+    form_policy: Model
+    installed: Callable[[str], Model] | None = None
+
+    @property
+    def default_name(self) -> str:
+        """The model of agents that name none."""
+        return self.defaults[0] if self.defaults else FORM_POLICY
+
+    def allowed(self) -> tuple[str, ...]:
+        """The models that a caller may name."""
+        return self.allowed_names
+
+    def find(self, name: str) -> Model | None:
+        """The model of that name, or None when it is not to be had for the tenant."""
+        if name == FORM_POLICY:
+            return self.form_policy
+        if name in self.own:
+            return self.own[name]
+        return self.installed(name) if self.installed is not None and name in self.allowed_names else None
+
+    def chain(self, wanted: str, fallbacks: Sequence[str] = ()) -> tuple[Model, ...]:
+        """The models to try for one that was asked for by name, in order: its fallbacks after it, then the defaults, at
+        last the form policy; when that was asked for by its name, nothing else."""
+        if wanted == FORM_POLICY:
+            return (self.form_policy,)
+        names = dict.fromkeys((wanted, *fallbacks, *self.defaults))
+        names.pop(FORM_POLICY, None)
+        found = (self.find(name) for name in names)
+        return (*(model for model in found if model is not None), self.form_policy)
+
+    def price(self, name: str) -> Price | None:
+        """What the model costs, None where it is not known."""
+        return Price(0, 0) if name == FORM_POLICY else self.prices.get(name)
+
+    def cost_micros(self, name: str, usage: UsageReported) -> int:
+        """What a request to the model cost in millionths of a US dollar, rounded up: as its provider says, else by its
+        price; 0 where neither is known."""
+        if usage.cost_micros is not None:
+            return max(0, usage.cost_micros)
+        price = self.price(name)
+        if price is None:
+            return 0
+        return -(-(usage.input_tokens * price.input + usage.output_tokens * price.output) // _MILLION)
 
 
 class Models:
-    """The models of one installation: the one of its settings, and always the form policy, which needs no key and no
-    network."""
+    """The models of all tenants. One pool of connections serves the installation's provider, another one all tenants'
+    own, which may only be at addresses that the network policy allows."""
 
-    def __init__(self, settings: ModelSettings | None = None) -> None:
+    def __init__(
+        self,
+        settings: ModelSettings | None = None,
+        keys: ProviderKeys | None = None,
+        policy: NetworkPolicy | None = None,
+        breakers: Breakers | None = None,
+    ) -> None:
+        """`settings` are the installation's own model; without `keys` no tenant has providers of its own."""
+        self._settings = settings
+        self._keys = keys
+        self._breakers = breakers or Breakers()
+        self._installation = self._breakers.of("installation")
         self._form_policy = FormPolicy()
-        self._remote: ChatCompletions | None = None
-        if settings is not None:
-            endpoint = Endpoint(settings.base_url, settings.api_key or "", settings.name)
-            self._remote = ChatCompletions(settings.name, endpoint)
-        self.default_name = settings.name if settings else FORM_POLICY
+        self._kept: Recent[tuple[UUID, int], TenantModels] = Recent(_KEPT_TENANTS, _KEPT_S)
+        self._installed: Recent[str, Model] = Recent(_KEPT_TENANTS, float("inf"))
+        self._open_pool = _Pool(pooled_session)
+        self._guarded_pool = _Pool(partial(pooled_session, guarded_sockets(policy or NetworkPolicy())))
 
-    def find(self, name: str) -> Model | None:
-        """The model of that name, or None when it is not to be had here."""
-        if name == FORM_POLICY:
-            return self._form_policy
-        return self._remote if self._remote is not None and self._remote.name == name else None
+    async def of(self, db: Database, tenant: Tenant) -> TenantModels:
+        """The tenant's models by its settings at `tenant.settings_stamp`. Call it while holding no connection.
 
-    def chain(self, name: str) -> Iterator[Model]:
-        """The models to try for one that was asked for by name, in order; the form policy is always the last."""
-        for candidate in dict.fromkeys((name, self.default_name, FORM_POLICY)):
-            # The form policy was asked for by its name: what another model says instead would be no fallback.
-            if name == FORM_POLICY and candidate != FORM_POLICY:
-                continue
-            model = self.find(candidate)
-            if model is not None:
-                yield model
-
-    def allowed(self, names: Collection[str]) -> tuple[str, ...]:
-        """The models that a tenant may use: those of these names, and the installation's own default."""
-        return tuple(dict.fromkeys((*names, self.default_name)))
+        Raises DatabaseUnavailable.
+        """
+        key = (tenant.id, tenant.settings_stamp)
+        found = self._kept.get(key)
+        if found is None:
+            stored: list[StoredProvider] = []
+            if self._keys is not None:
+                async with db.tenant(tenant.id) as tx:
+                    stored = await providers.list_all(tx)
+            found = self._made(tenant, stored)
+            self._kept.put(key, found)
+        return found
 
     async def close(self) -> None:
-        """Close the connections to providers."""
-        if self._remote is not None:
-            await self._remote.close()
+        """Close the connections to providers; answers that are still being read end as cut."""
+        await asyncio.gather(self._open_pool.close(), self._guarded_pool.close())
+
+    def _made(self, tenant: Tenant, stored: Sequence[StoredProvider]) -> TenantModels:
+        own: dict[str, Model] = {}
+        prices: dict[str, Price] = {}
+        for each in stored:
+            try:
+                key = self._keys.key_of(each) if self._keys else ""
+            except SealedValueUnreadable:
+                # The tenant's other models still answer.
+                log.error("sealed value unreadable", tenant_id=str(tenant.id), provider_id=str(each.provider.id))
+                continue
+            for model in each.provider.settings.models:
+                if model.name not in own:
+                    own[model.name] = self._own(each, model, key)
+                    if model.input_price is not None and model.output_price is not None:
+                        prices[model.name] = Price(model.input_price, model.output_price)
+        installation = self._settings.chain if self._settings else ()
+        return TenantModels(
+            own=own,
+            prices=prices,
+            # What a tenant brought itself is not left for what it did not choose.
+            defaults=tuple(own)[:1] or installation,
+            allowed_names=tuple(dict.fromkeys((*tenant.allowed_models, *(installation or (FORM_POLICY,)), *own))),
+            form_policy=self._form_policy,
+            installed=self._of_installation if self._settings else None,
+        )
+
+    def _own(self, stored: StoredProvider, model: ProviderModel, key: str) -> Model:
+        provider, settings = stored.provider, stored.provider.settings
+        endpoint = Endpoint(
+            settings.base_url,
+            key,
+            model.model or model.name,
+            structured=settings.answer_mode == "json_schema",
+            patience=_patience(stored),
+        )
+        # A provider that was changed deserves a new start.
+        breaker = self._breakers.of((provider.tenant_id, provider.id, provider.updated_at))
+        return GuardedModel(ChatCompletions(model.name, endpoint, self._guarded_pool.session), breaker)
+
+    def _of_installation(self, name: str) -> Model:
+        found = self._installed.get(name)
+        if found is None:
+            if self._settings is None:
+                raise LookupError("the installation has no provider")
+            endpoint = Endpoint(self._settings.base_url, self._settings.api_key or "", name)
+            client = ChatCompletions(name, endpoint, self._open_pool.session)
+            found = GuardedModel(client, self._installation)
+            self._installed.put(name, found)
+        return found
+
+
+class _Pool:
+    """One session, opened by its first use."""
+
+    def __init__(self, factory: SessionFactory) -> None:
+        self._factory = factory
+        self._session: aiohttp.ClientSession | None = None
+
+    def session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = self._factory()
+        return self._session
+
+    async def close(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+
+def _patience(stored: StoredProvider) -> Patience:
+    usual, own = Patience(), stored.provider.settings.timeouts
+    return Patience(
+        first_token=own.first_token or usual.first_token,
+        between_tokens=own.between_tokens or usual.between_tokens,
+        total=own.total or usual.total,
+    )

@@ -6,14 +6,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from tenantry.credentials.master_key import ContactHasher, load_master_key
+from tenantry.credentials.provider_keys import ProviderKeys
+from tenantry.credentials.secret_store import SecretStore
+from tenantry.credentials.vault import Vault
 from tenantry.engine.resources import Resources
 from tenantry.engine.turn import Engine
 from tenantry.llm.registry import Models
+from tenantry.outbound.addresses import NetworkPolicy
+from tenantry.outbound.client import OutboundHttp
 from tenantry.settings import Settings
 from tenantry.storage.opening import open_database
 from tenantry.storage.tenancy import Database
-from tenantry.tools.outbound.addresses import NetworkPolicy
-from tenantry.tools.outbound.client import OutboundHttp
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +34,17 @@ async def open_runtime(settings: Settings) -> AsyncGenerator[Runtime]:
     """Open the installation while inside. Raises ConfigurationError and DatabaseUnavailable."""
     master = load_master_key(settings.home, settings.master_key)
     async with open_database(settings.home, settings.database, master.password) as opened:
-        models, outbound = Models(settings.model), OutboundHttp(NetworkPolicy(settings.network.allowed))
+        vault, policy = Vault(master), NetworkPolicy(settings.network.allowed)
+        models, outbound = Models(settings.model, ProviderKeys(vault), policy), OutboundHttp(policy)
         try:
-            resources = Resources(opened.db, ContactHasher(master), models, outbound)
+            resources = Resources(
+                db=opened.db,
+                hasher=ContactHasher(master),
+                models=models,
+                outbound=outbound,
+                vault=vault,
+                secrets=SecretStore(opened.db, vault),
+            )
             yield Runtime(settings, opened.db, resources, Engine(resources, sole=opened.sole))
         finally:
             await asyncio.gather(models.close(), outbound.close())

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from tenantry.domain.agent import Agent, Function
 from tenantry.domain.tools import ToolResult, ToolSpec
+from tenantry.outbound.client import OutboundHttp
 from tenantry.storage.tenancy import Database
-from tenantry.tools.outbound.client import OutboundHttp
 
 
 class Secrets(Protocol):

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenantry.domain.agent import AnswerField
+from tenantry.outbound.client import CallFailed
 from tenantry.tools.http_request.answer import read_answer
-from tenantry.tools.outbound.client import CallFailed
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 answers = st.recursive(

@@ -33,7 +33,7 @@ async def list_agents(who: CanReadAgents, db: Db, cursor: Cursor = None, limit: 
 @router.post("", status_code=status.HTTP_201_CREATED)
 async def create_agent(body: AgentCreate, who: CanEditAgents, db: Db, models: AllModels) -> AgentOut:
     """Make an agent."""
-    validate_definition(body.definition, models.allowed(who.tenant.allowed_models))
+    validate_definition(body.definition, (await models.of(db, who.tenant)).allowed())
     owner = body.owner_member_id or who.member_id
     if not who.may_change(owner):
         raise Forbidden("This key may only make agents of its own member.")
@@ -55,7 +55,7 @@ async def read_agent(agent_id: UUID, who: CanReadAgents, db: Db) -> AgentOut:
 @router.put("/{agent_id}")
 async def change_agent(agent_id: UUID, body: AgentChange, who: CanEditAgents, db: Db, models: AllModels) -> AgentOut:
     """Replace an agent's definition; a 409 when someone else changed it since it was read."""
-    validate_definition(body.definition, models.allowed(who.tenant.allowed_models))
+    validate_definition(body.definition, (await models.of(db, who.tenant)).allowed())
     async with db.tenant(who.tenant_id) as tx:
         await _changeable(tx, agent_id, who)
         agent = await agents.change(tx, agent_id, body.definition, revision=body.revision)
@@ -91,7 +91,7 @@ async def preview_agent(agent_id: UUID, who: CanReadAgents, db: Db, models: AllM
     specs = tool_specs(agent)
     given = {spec.name for spec in specs}
     return AgentPreview(
-        model=agent.definition.model or models.default_name,
+        model=agent.definition.model or (await models.of(db, who.tenant)).default_name,
         system_prompt=system_prompt(stable_prompt(agent), agent.definition, Moment(now, {}, "http")),
         tools=[ToolOut(name=s.name, description=s.description, parameters=s.parameters) for s in specs],
         functions_without_tool=[f.name for f in agent.definition.enabled_functions() if f.name not in given],

@@ -69,13 +69,14 @@ async def change_config(
     _check_client(client_id, who)
     if not who.whole_tenant:
         raise Forbidden("Only a tenant's key, its owners and admins may change the active configuration.")
+    allowed = (await models.of(db, who.tenant)).allowed()
     async with db.tenant(who.tenant_id) as tx:
         if body.agent_id is not None:
             await _activate(tx, body.agent_id, who)
         agent = await active_agent(tx)
         if changes := body.changes():
             revision = body.revision or agent.revision
-            agent = await _change(tx, agent, changes, revision, who, models.allowed(who.tenant.allowed_models))
+            agent = await _change(tx, agent, changes, revision, who, allowed)
     return ConfigOut.of(who.tenant.slug, agent)
 
 
@@ -87,8 +88,9 @@ async def health(who: CanReply, db: Db, models: AllModels, client_id: ClientId =
         active = (
             await agents.get(tx, who.tenant.active_agent_id, sees_only=None) if who.tenant.active_agent_id else None
         )
-    wanted = (active.definition.model if active else None) or models.default_name
-    there = models.find(wanted) is not None
+    own = await models.of(db, who.tenant)
+    wanted = (active.definition.model if active else None) or own.default_name
+    there = own.find(wanted) is not None
     model = ComponentOut(
         state="ok" if there else "degraded",
         detail=f"{wanted} answers" if there else f"{wanted} is not to be had; {FORM_POLICY} answers instead",

@@ -1,12 +1,13 @@
 """How to try each route: the request that reaches for a victim's things, and what each intruder must get."""
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
 
 from tenantry.cli.prove.http import SOCKET, Request
-from tenantry.cli.prove.world import Party, definition_of
+from tenantry.cli.prove.world import Party, definition_of, provider_of
 from tenantry.domain.access import Scope
 
 NOT_FOUND = frozenset({404})
@@ -115,6 +116,36 @@ def _health(party: Party) -> Request:
     return Request("GET", "/api/agent/health", {"clientId": party.slug})
 
 
+def _provider(method: str, *, spare: bool = False, body: bool = False) -> Callable[[Party], Request]:
+    def request(party: Party) -> Request:
+        provider_id = party.spare_provider_id if spare else party.provider_id
+        sent = provider_of(f"changed-{party.word}", "sk-changed") if body else None
+        return Request(method, f"/api/v1/providers/{provider_id}", body=sent)
+
+    return request
+
+
+def _create_provider(_: Party) -> Request:
+    return Request("POST", "/api/v1/providers", body=provider_of(f"made-{secrets.token_hex(4)}", "sk-made"))
+
+
+def _secret(method: str, value: str | None = None) -> Callable[[Party], Request]:
+    def request(party: Party) -> Request:
+        query = {"owner_member_id": str(party.member_id)} if party.member_id else {}
+        sent = {"value": value} if value else None
+        return Request(method, f"/api/v1/secrets/{party.secret_name}", query, sent)
+
+    return request
+
+
+def _provider_id(party: Party) -> str:
+    return str(party.provider_id)
+
+
+def _secret_name(party: Party) -> str:
+    return party.secret_name
+
+
 def _word(party: Party) -> str:
     return party.word
 
@@ -192,5 +223,37 @@ CASES: dict[str, Case] = {
     "GET /api/v1/tool-calls": Case(Scope.CONVERSATIONS_READ, _list("/api/v1/tool-calls"), ONLY_OWN, ALLOWED, ONLY_OWN),
     "GET /api/v1/calendar/events": Case(
         Scope.CALENDAR_READ, _list("/api/v1/calendar/events"), ONLY_OWN, ALLOWED, ONLY_OWN, shows=_booking_id
+    ),
+    # Providers are the tenant's, whichever party they were made for.
+    "GET /api/v1/providers": Case(
+        Scope.PROVIDERS_READ, _list("/api/v1/providers"), ALLOWED, ALLOWED, ONLY_OWN, shows=_provider_id
+    ),
+    # A stranger makes one of their own, once; the name is then taken there.
+    "POST /api/v1/providers": Case(
+        Scope.PROVIDERS_WRITE, _create_provider, FORBIDDEN, FORBIDDEN, frozenset({201, 403, 409}), control=201
+    ),
+    "GET /api/v1/providers/{provider_id}": Case(
+        Scope.PROVIDERS_READ, _provider("GET"), ALLOWED, ALLOWED, NOT_FOUND, shows=_provider_id
+    ),
+    "PUT /api/v1/providers/{provider_id}": Case(
+        Scope.PROVIDERS_WRITE, _provider("PUT", body=True), FORBIDDEN, FORBIDDEN, frozenset({403, 404})
+    ),
+    "DELETE /api/v1/providers/{provider_id}": Case(
+        Scope.PROVIDERS_WRITE,
+        _provider("DELETE", spare=True),
+        FORBIDDEN,
+        FORBIDDEN,
+        frozenset({403, 404}),
+        control=204,
+    ),
+    "GET /api/v1/secrets": Case(
+        Scope.SECRETS_READ, _list("/api/v1/secrets"), ONLY_OWN, ALLOWED, ONLY_OWN, shows=_secret_name
+    ),
+    # Names are of one owner: a stranger who names no member sets a secret of their own.
+    "PUT /api/v1/secrets/{name}": Case(
+        Scope.SECRETS_WRITE, _secret("PUT", "sk-changed"), FORBIDDEN, ALLOWED, frozenset({200, 403, 422})
+    ),
+    "DELETE /api/v1/secrets/{name}": Case(
+        Scope.SECRETS_WRITE, _secret("DELETE"), FORBIDDEN, ALLOWED, frozenset({204, 403, 404}), control=204
     ),
 }

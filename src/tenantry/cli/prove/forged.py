@@ -169,6 +169,7 @@ async def _filters(wire: Wire, victim: Party, intruder: Party) -> list[Crossing]
         Request("GET", "/api/v1/conversations", {"cursor": str(victim.conversation_id)}),
         Request("GET", "/api/v1/agents", {"cursor": str(victim.agent_id)}),
         Request("GET", "/api/v1/calendar/events", {"cursor": _calendar_cursor(victim)}),
+        Request("GET", "/api/v1/secrets", {"cursor": str(victim.secret_id)}),
     )
     for request in requests:
         answer = await wire.send(intruder.key, request)

@@ -2,7 +2,7 @@
 
 import aiohttp
 
-from tenantry.cli.prove import forged, routes, tools, twins
+from tenantry.cli.prove import forged, routes, sealed, tools, twins
 from tenantry.cli.prove.http import Wire
 from tenantry.cli.prove.report import Report
 from tenantry.cli.prove.seeding import settle
@@ -43,7 +43,9 @@ async def _attack(runtime: Runtime, estate: Estate, found: list[Crossing]) -> No
         world = await settle(wire, world)
         found += await acts.attack(db, world.a.tenant_id, world.b.tenant_id)
         found += await tools.attack(db, world)
+        found += await sealed.attack(db, runtime.resources.vault, world)
         # Routes before forgeries: who forges an id keeps it as the external id of a conversation of their own.
         found += await routes.attack(wire, db, world, create_app(runtime))
         found += await forged.attack(wire, world)
         found += await twins.attack(wire, db, world)
+        found += await sealed.open_copies(db, runtime.resources.vault, world)

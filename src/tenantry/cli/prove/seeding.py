@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from tenantry.cli.prove.http import Answer, Wire
-from tenantry.cli.prove.world import Party, Side, World
+from tenantry.cli.prove.http import Answer, Request, Wire
+from tenantry.cli.prove.world import Party, Side, World, provider_of
 from tenantry.domain.errors import TenantryError
 
 _MOST_TURNS = 12
@@ -17,7 +17,7 @@ async def settle(wire: Wire, world: World) -> World:
 
 
 async def _side(wire: Wire, side: Side) -> Side:
-    first, second, own = [await _party(wire, party) for party in side.parties]
+    first, second, own = [await _sealed(wire, side, await _party(wire, party)) for party in side.parties]
     return replace(side, first=first, second=second, own=own)
 
 
@@ -48,6 +48,24 @@ async def _party(wire: Wire, party: Party) -> Party:
     raise TenantryError(
         f"The proof could not book an appointment of its own in {_MOST_TURNS} turns; it ended at: {says}"
     )
+
+
+async def _sealed(wire: Wire, side: Side, party: Party) -> Party:
+    """Keep what must not be seen: the keys of two providers, and a secret."""
+    ids: list[UUID] = []
+    for name in (party.word, f"spare-{party.word}"):
+        body = provider_of(name, party.secret_value)
+        ids.append(await _made(wire, side.own.key, Request("POST", "/api/v1/providers", body=body)))
+    path = f"/api/v1/secrets/{party.secret_name}"
+    secret_id = await _made(wire, party.key, Request("PUT", path, body={"value": party.secret_value}))
+    return replace(party, provider_id=ids[0], spare_provider_id=ids[1], secret_id=secret_id)
+
+
+async def _made(wire: Wire, key: str, request: Request) -> UUID:
+    answer = await wire.send(key, request)
+    if answer.status not in (200, 201):
+        raise TenantryError(f"The proof could not {request.method} {request.path}: {answer.text}")
+    return UUID(answer.field("id"))
 
 
 def _next(answer: Answer, party: Party) -> str:

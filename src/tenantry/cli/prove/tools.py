@@ -8,14 +8,14 @@ from typing import Any
 from tenantry.cli.prove.world import Party, World
 from tenantry.domain.errors import NotFound
 from tenantry.domain.tools import ToolCallRequest, ToolResult
+from tenantry.outbound.addresses import NetworkPolicy
+from tenantry.outbound.client import OutboundHttp
 from tenantry.storage.isolation.crossing import Crossing
 from tenantry.storage.isolation.seeding import count_audited
 from tenantry.storage.isolation.tables import fingerprints
 from tenantry.storage.repositories import agents, conversations
 from tenantry.storage.tenancy import Database
 from tenantry.tools.base import ToolContext
-from tenantry.tools.outbound.addresses import NetworkPolicy
-from tenantry.tools.outbound.client import OutboundHttp
 from tenantry.tools.registry import call_tool
 
 BORDER = "tool arguments"

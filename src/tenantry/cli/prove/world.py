@@ -20,7 +20,8 @@ ACTOR = "operator:prove"
 @dataclass(frozen=True, slots=True)
 class Party:
     """An owner of things, a member or (without `member_id`) the tenant itself, and what is theirs. `word` is in every
-    text of theirs and in nobody else's. The ids from `conversation_id` on are there once it has spoken and booked."""
+    text of theirs and in nobody else's. The ids from `conversation_id` on are there once it has spoken and booked; the
+    providers are the tenant's, one for each party to try."""
 
     name: str
     tenant_id: UUID
@@ -33,6 +34,9 @@ class Party:
     conversation_id: UUID = NOTHING_YET
     turn_id: UUID = NOTHING_YET
     booking_id: UUID = NOTHING_YET
+    provider_id: UUID = NOTHING_YET
+    spare_provider_id: UUID = NOTHING_YET
+    secret_id: UUID = NOTHING_YET
 
     @property
     def lead_id(self) -> str:
@@ -50,9 +54,28 @@ class Party:
         return f"{self.word}@contact.example"
 
     @property
+    def secret_name(self) -> str:
+        """The name of the party's secret."""
+        return f"secret-{self.word}"
+
+    @property
+    def secret_value(self) -> str:
+        """What the party's secret and its provider's key are."""
+        return f"sk-{self.word}-value"
+
+    @property
     def marks(self) -> frozenset[str]:
         """What nobody else's answer may hold: the word, and the ids of what is theirs."""
-        ids = (self.agent_id, self.spare_agent_id, self.conversation_id, self.turn_id, self.booking_id)
+        ids = (
+            self.agent_id,
+            self.spare_agent_id,
+            self.conversation_id,
+            self.turn_id,
+            self.booking_id,
+            self.provider_id,
+            self.spare_provider_id,
+            self.secret_id,
+        )
         return frozenset({self.word, *(str(identifier) for identifier in ids if identifier != NOTHING_YET)})
 
 
@@ -195,3 +218,8 @@ def definition_of(word: str) -> AgentDefinition:
         variables=(Variable(name="matter", type=VariableType.TEXT, question=f"What is it about, {word}?"),),
         functions=tuple(Function(name=name, variables=variables) for name, variables in _FUNCTIONS.items()),
     )
+
+
+def provider_of(name: str, api_key: str) -> dict[str, object]:
+    """A provider that serves no model, so that nothing is asked of it."""
+    return {"name": name, "base_url": f"https://{name}.invalid/v1", "api_key": api_key}

@@ -15,6 +15,7 @@ from tenantry.llm.chat_completions.faults import from_status, from_stream
 from tenantry.llm.chat_completions.request_body import request_body, system_message
 from tenantry.llm.chat_completions.sse import EventStream
 from tenantry.llm.chat_completions.wire import Chunk, decode_chunk
+from tenantry.outbound.sockets import AddressNotAllowed, SocketFactory
 
 MAX_ANSWER_BYTES = 8 * 2**20
 _MAX_ERROR_BYTES = 64 * 2**10
@@ -27,10 +28,13 @@ _DONE = b"[DONE]"
 SessionFactory = Callable[[], aiohttp.ClientSession]
 
 
-def pooled_session() -> aiohttp.ClientSession:
-    """A session that keeps connections open between requests; the client itself watches the time."""
+def pooled_session(socket_factory: SocketFactory | None = None) -> aiohttp.ClientSession:
+    """A session that keeps connections open between requests; the client itself watches the time. `socket_factory` may
+    refuse addresses with AddressNotAllowed."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=60, ttl_dns_cache=60),
+        connector=aiohttp.TCPConnector(
+            limit=_CONNECTIONS, keepalive_timeout=60, ttl_dns_cache=60, socket_factory=socket_factory
+        ),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
         cookie_jar=aiohttp.DummyCookieJar(),
     )
@@ -170,6 +174,10 @@ class ChatCompletions:
         return from_status(self._name, response.status, response.headers, body)
 
     def _not_reached(self, error: aiohttp.ClientError) -> ModelFault:
+        # An InvalidURL may be a number that the system would take for an address, such as 2130706433.
+        refused = isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, AddressNotAllowed)
+        if refused or isinstance(error, aiohttp.InvalidURL):
+            return ModelFault("refused", f"{self._name} is at an address that models may not be asked at")
         if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ServerTimeoutError):
             return ModelFault("refused", f"{self._name} cannot be reached", retryable=True)
         if isinstance(error, aiohttp.ClientConnectionError):

@@ -121,3 +121,15 @@ async def fingerprints(db: Database, tenant_id: UUID) -> dict[str, str]:
             for t in tables
         )
         return {row["name"]: row["hash"] or "" for row in await tx.rows(" UNION ALL ".join(hashes), tenant_id)}
+
+
+async def tables_holding(db: Database, tenant_id: UUID, texts: list[str]) -> list[str]:
+    """The tables in whose rows of the tenant one of these texts stands, bytes being looked through in hexadecimal."""
+    async with db.tenant(tenant_id) as tx:
+        tables = [t for t in await all_tables(tx) if t.tenant_column and t.readable]
+        counts = (
+            f"SELECT '{t.name}' AS name, count(*) AS held FROM {t.name} r WHERE r.{t.tenant_column} = $1 "  # noqa: S608
+            f"AND EXISTS (SELECT FROM unnest($2::text[]) AS x (part) WHERE position(x.part IN to_jsonb(r)::text) > 0)"
+            for t in tables
+        )
+        return [row["name"] for row in await tx.rows(" UNION ALL ".join(counts), tenant_id, texts) if row["held"]]

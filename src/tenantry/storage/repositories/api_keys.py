@@ -12,7 +12,8 @@ from tenantry.storage.tenancy import TenantTx
 
 _PRINCIPAL = """
     SELECT k.id AS key_id, k.member_id, k.scopes, m.role,
-           t.id AS tenant_id, t.slug, t.name AS tenant_name, t.time_zone, t.allowed_models, t.active_agent_id
+           t.id AS tenant_id, t.slug, t.name AS tenant_name, t.time_zone, t.allowed_models, t.active_agent_id,
+           t.settings_stamp
     FROM api_keys k
     JOIN tenants t ON t.id = k.tenant_id
     LEFT JOIN members m ON m.tenant_id = k.tenant_id AND m.id = k.member_id AND m.removed_at IS NULL

@@ -1,5 +1,6 @@
 """Tenants, users and members. All that writes them runs in an operator's transaction."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import asyncpg
@@ -9,7 +10,7 @@ from tenantry.domain.ids import new_id
 from tenantry.domain.tenant import Member, Role, Tenant
 from tenantry.storage.tenancy import Row, TenantTx
 
-_COLUMNS = "id AS tenant_id, slug, name AS tenant_name, time_zone, allowed_models, active_agent_id"
+_COLUMNS = "id AS tenant_id, slug, name AS tenant_name, time_zone, allowed_models, active_agent_id, settings_stamp"
 
 
 def tenant_from(row: Row) -> Tenant:
@@ -21,6 +22,7 @@ def tenant_from(row: Row) -> Tenant:
         time_zone=row["time_zone"],
         allowed_models=tuple(row["allowed_models"]),
         active_agent_id=row["active_agent_id"],
+        settings_stamp=row["settings_stamp"],
     )
 
 
@@ -78,6 +80,20 @@ async def delete_user(tx: TenantTx, email: str) -> None:
 async def set_active_agent(tx: TenantTx, agent_id: UUID) -> None:
     """Make this agent the one that answers when a request names none."""
     await tx.execute("UPDATE tenants SET active_agent_id = $2 WHERE id = $1", tx.tenant_id, agent_id)
+
+
+async def raise_settings_stamp(tx: TenantTx) -> None:
+    """Have every process read the tenant's settings anew; until the transaction ends, nobody else changes them."""
+    await tx.execute("UPDATE tenants SET settings_stamp = settings_stamp + 1 WHERE id = $1", tx.tenant_id)
+
+
+async def set_allowed_models(tx: TenantTx, names: Sequence[str]) -> None:
+    """Which models a caller may name, by the operator."""
+    await tx.execute(
+        "UPDATE tenants SET allowed_models = $2, settings_stamp = settings_stamp + 1 WHERE id = $1",
+        tx.tenant_id,
+        list(names),
+    )
 
 
 async def lock_active_agent(tx: TenantTx) -> UUID | None:

@@ -6,7 +6,7 @@ from typing import Any, cast
 import msgspec
 
 from tenantry.domain.agent import AnswerField
-from tenantry.tools.outbound.client import CallFailed
+from tenantry.outbound.client import CallFailed
 
 _LONGEST_TEXT = 1000
 _MOST_ITEMS = 20

@@ -8,8 +8,8 @@ import msgspec
 
 from tenantry.domain.agent import HttpCall
 from tenantry.domain.url_template import fill, placeholders
+from tenantry.outbound.client import OutboundRequest
 from tenantry.tools.base import ToolContext
-from tenantry.tools.outbound.client import OutboundRequest
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from tenantry.domain.agent import Agent, Function, HttpCall
 from tenantry.domain.tools import ToolResult, ToolSpec
+from tenantry.outbound.client import CallFailed
 from tenantry.tools.base import ToolContext, invalid
 from tenantry.tools.http_request.answer import read_answer
 from tenantry.tools.http_request.request import outbound_request
-from tenantry.tools.outbound.client import CallFailed
 from tenantry.tools.parameters import function_spec, variables_from
 
 _UNKNOWN = ToolResult(

@@ -1,17 +1,15 @@
 """The one HTTP client that tenants' calls go through: which addresses, how far, how long and how much is bounded."""
 
 import asyncio
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
-from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from tenantry.tools.outbound.addresses import NetworkPolicy
+from tenantry.outbound.addresses import NetworkPolicy
+from tenantry.outbound.sockets import AddressNotAllowed, guarded_sockets
 
 MAX_ANSWER = 256 * 1024
 MAX_REDIRECTS = 3
@@ -54,13 +52,6 @@ class CallFailed(Exception):
         self.sent = sent
 
 
-class _AddressNotAllowed(OSError):
-    """The text is the same for every address: aiohttp then raises this very error when all of a host's fail."""
-
-    def __init__(self) -> None:
-        super().__init__("the address is not allowed")
-
-
 class OutboundHttp:
     """One pool of connections for a process; it is opened by the first request. `resolver` is the system's unless
     given."""
@@ -88,7 +79,7 @@ class OutboundHttp:
             # Among them numbers that the system would take for an address, such as 2130706433.
             raise _not_allowed() from error
         except aiohttp.ClientConnectorError as error:
-            if isinstance(error.os_error, _AddressNotAllowed):
+            if isinstance(error.os_error, AddressNotAllowed):
                 raise _not_allowed() from error
             raise _unreachable() from error
         except UnicodeError as error:
@@ -126,7 +117,7 @@ class OutboundHttp:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     resolver=self._resolver,
-                    socket_factory=self._socket,
+                    socket_factory=guarded_sockets(self._policy),
                     keepalive_timeout=_KEEP_ALIVE_S,
                     limit=_CONNECTIONS,
                     limit_per_host=_CONNECTIONS_TO_ONE,
@@ -141,13 +132,6 @@ class OutboundHttp:
             # aiohttp would send PUT and DELETE again by itself after a broken connection.
             self._session._retry_connection = False  # pyright: ignore[reportPrivateUsage]
         return self._session
-
-    def _socket(self, address_info: tuple[Any, ...]) -> socket.socket:
-        # The address that is really connected to, whatever name or number led to it and however often it changes.
-        family, kind, protocol, _, (host, *_) = address_info
-        if not self._policy.allows(ip_address(host)):
-            raise _AddressNotAllowed
-        return socket.socket(family, kind, protocol)
 
 
 def _not_allowed() -> CallFailed:

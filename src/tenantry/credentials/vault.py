@@ -1,0 +1,81 @@
+"""Secrets at rest, by envelope encryption: each has a data key of its own, which a key of the installation wraps.
+
+A sealed value is, in this order: 1 byte of version, 8 bytes that name the wrapping key, 12 bytes of nonce and 48 of the
+wrapped data key, 12 bytes of nonce and the encrypted secret with its 16-byte tag. Both encryptions are AES-256-GCM
+(NIST SP 800-38D).
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from tenantry.credentials.master_key import MasterKey
+from tenantry.domain.errors import SealedValueUnreadable
+
+_VERSION = b"\x01"
+_ID = 8
+_NONCE = 12
+_TAG = 16
+_DATA_KEY = 32
+_HEADER = len(_VERSION) + _ID
+_WRAPPED = _HEADER + _NONCE + _DATA_KEY + _TAG
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """The one place where a sealed value can be opened: the row `row_id` of this `kind` ("provider", "secret", …) of
+    the tenant, and of the member unless that is None."""
+
+    tenant_id: UUID
+    member_id: UUID | None
+    kind: str
+    row_id: UUID
+
+    def associated(self) -> bytes:
+        """The same bytes for the same place only: all parts but the last have a fixed length."""
+        member = b"\x00" + bytes(16) if self.member_id is None else b"\x01" + self.member_id.bytes
+        return self.tenant_id.bytes + member + self.row_id.bytes + self.kind.encode()
+
+
+class Vault:
+    """Seals and opens secrets with keys that are derived from the installation's master key."""
+
+    def __init__(self, master: MasterKey, retired: Sequence[MasterKey] = ()) -> None:
+        """`master` seals; what was sealed under one of the `retired` keys can still be opened."""
+        self._keys = {_key_id(key): AESGCM(key.derive("vault")) for key in (*retired, master)}
+        self._current = _key_id(master)
+
+    def seal(self, binding: Binding, plain: bytes) -> bytes:
+        """The secret as it is kept."""
+        header, place = _VERSION + self._current, binding.associated()
+        data_key, wrap_nonce, nonce = AESGCM.generate_key(8 * _DATA_KEY), os.urandom(_NONCE), os.urandom(_NONCE)
+        wrapped = self._keys[self._current].encrypt(wrap_nonce, data_key, b"key" + header + place)
+        return header + wrap_nonce + wrapped + nonce + AESGCM(data_key).encrypt(nonce, plain, b"value" + header + place)
+
+    def open(self, binding: Binding, sealed: bytes) -> bytes:
+        """The secret. Raises SealedValueUnreadable when it was altered, was sealed for another place, or under a key
+        that is not there."""
+        header, place = sealed[:_HEADER], binding.associated()
+        wrapping = self._keys.get(header[len(_VERSION) :])
+        if header[: len(_VERSION)] != _VERSION or wrapping is None or len(sealed) < _WRAPPED + _NONCE + _TAG:
+            raise SealedValueUnreadable
+        try:
+            data_key = wrapping.decrypt(
+                sealed[_HEADER : _HEADER + _NONCE], sealed[_HEADER + _NONCE : _WRAPPED], b"key" + header + place
+            )
+            nonce, rest = sealed[_WRAPPED : _WRAPPED + _NONCE], sealed[_WRAPPED + _NONCE :]
+            return AESGCM(data_key).decrypt(nonce, rest, b"value" + header + place)
+        except InvalidTag:
+            raise SealedValueUnreadable from None
+
+    def is_current(self, sealed: bytes) -> bool:
+        """Whether the value is sealed under the key that seals; otherwise it is due to be sealed anew."""
+        return sealed[:_HEADER] == _VERSION + self._current
+
+
+def _key_id(master: MasterKey) -> bytes:
+    return master.derive("vault-key-id")[:_ID]

@@ -1,0 +1,71 @@
+"""Providers, secrets and allowed models, as an operator types them."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from tenantry.server.runtime import open_runtime
+from tenantry.settings import Settings
+from tests.acceptance.commands import TENANTRY, environment, run
+
+KEY = "sk-live-0123456789abcdefWXYZ"
+
+
+async def feed(home: Path, value: str, *arguments: str) -> tuple[int, str]:
+    """Run a command with the value on its standard input."""
+    process = await asyncio.create_subprocess_exec(
+        *TENANTRY,
+        *arguments,
+        env=environment(home),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate(f"{value}\n".encode())
+    assert process.returncode is not None
+    assert KEY[:-4] not in output.decode()
+    return process.returncode, output.decode()
+
+
+@pytest.fixture
+async def open_home(home: Path) -> AsyncIterator[Path]:
+    """A home whose database runs already, so that each command only joins it."""
+    async with open_runtime(Settings(home=home)):
+        yield home
+
+
+async def test_providers_secrets_and_models_of_a_tenant(open_home: Path) -> None:
+    home = open_home
+    assert (await run(home, "tenant", "create", "acme"))[0] == 0
+    add = ("provider", "add", "mine", "https://models.example/v1", "--tenant", "acme", "--model", "fast=maker/fast-1")
+    code, printed = await feed(home, KEY, *add)
+    assert code == 0, printed
+    code, printed = await feed(home, KEY, *add)
+    assert (code, "already" in printed) == (1, True)
+    code, printed = await run(home, "provider", "list", "--tenant", "acme")
+    assert "mine" in printed
+    assert "fast" in printed
+    assert "…WXYZ" in printed
+    assert KEY[:-4] not in printed
+    assert (await run(home, "provider", "remove", "mine", "--tenant", "acme"))[0] == 0
+    assert (await run(home, "provider", "remove", "mine", "--tenant", "acme"))[0] == 1
+    assert (await run(home, "tenant", "models", "acme", "maker/a", "form-policy"))[0] == 0
+    code, printed = await run(home, "tenant", "models", "acme")
+    assert printed.split() == ["maker/a", "form-policy"]
+    code, printed = await feed(home, "a value", "secret", "set", "not a name", "--tenant", "acme")
+    assert (code, "name" in printed) == (1, True)
+    # On a terminal the value is asked for and not shown.
+    arguments = ["-m", "tenantry", "secret", "set", "crm", "--tenant", "acme"]
+    terminal = pexpect.spawn(sys.executable, arguments, env=environment(home), encoding="utf-8", timeout=60)  # pyright: ignore[reportArgumentType]
+    terminal.expect("crm")
+    terminal.sendline("a secret value")
+    terminal.expect(pexpect.EOF)
+    assert "is set" in (terminal.before or "")
+    assert "a secret value" not in (terminal.before or "")
+    code, printed = await run(home, "secret", "list", "--tenant", "acme")
+    assert "(tenant)" in printed
+    assert (await run(home, "secret", "remove", "crm", "--tenant", "acme"))[0] == 0
