@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 from mcp.client.client import Client
@@ -26,8 +26,8 @@ from mcp_types import (
 from pydantic import TypeAdapter, ValidationError
 
 from tenantry.tools.mcp.exchange import McpAnswer, McpRequest
-from tenantry.tools.mcp.transport import OutboundTransport, close_session
-from tenantry.tools.outbound.client import CallFailed, OutboundHttp
+from tenantry.tools.mcp.transport import OutboundTransport
+from tenantry.tools.outbound.client import CallFailed, OutboundHttp, OutboundRequest
 
 # What the SDK logs may quote what a server said, and that may quote what it was sent.
 for _name in ("mcp", "client", "httpx2"):
@@ -38,8 +38,10 @@ _CLIENT = Implementation(name="tenantry", version="1")
 _RESULT: TypeAdapter[CallToolResult | InputRequiredResult] = TypeAdapter(CallToolResult | InputRequiredResult)
 _NO_SUCH = frozenset({INVALID_PARAMS, METHOD_NOT_FOUND})
 _MOST_PAGES = 5
-_CLOSING_S = 2.0
-_closing: set[asyncio.Task[None]] = set()
+_LEAVING_S = 2.0
+_AGENT = "Tenantry"
+# The SDK's own for what a server says, for another form than the protocol's, and for a version that nobody knows.
+_FAULTS = (MCPError, ValidationError, RuntimeError)
 
 
 async def ask(outbound: OutboundHttp, request: McpRequest, timeout_s: float) -> McpAnswer:
@@ -51,10 +53,11 @@ async def ask(outbound: OutboundHttp, request: McpRequest, timeout_s: float) -> 
     except TimeoutError as error:
         message = f"The server did not answer within {timeout_s:g} seconds."
         raise CallFailed("timeout", message, sent=call.sent) from error
-    except (MCPError, ValidationError, RuntimeError) as error:
-        # A server may promise a protocol version that nobody knows, or answer in another form: RuntimeError and
-        # ValidationError.
-        raise call.failure(error) from error
+    except Exception as error:
+        first = _first(error)
+        if isinstance(first, _FAULTS):
+            raise call.failure(first) from None
+        raise
     finally:
         call.leave()
 
@@ -70,7 +73,7 @@ class _Call:
         self.sent = False
 
     async def make(self) -> McpAnswer:
-        headers = {**self._request.headers, "Accept-Encoding": "identity", "User-Agent": "Tenantry"}
+        headers = {**self._request.headers, "Accept-Encoding": "identity", "User-Agent": _AGENT}
         async with (
             httpx2.AsyncClient(
                 transport=self._http,
@@ -134,18 +137,15 @@ class _Call:
         """End the server's session, while the caller goes on."""
         if self._session_id is None:
             return
-        headers = {**self._request.headers, MCP_SESSION_ID: self._session_id}
-        task = asyncio.create_task(_leave(self._outbound, self._request.url, headers))
-        _closing.add(task)
-        task.add_done_callback(_closing.discard)
+        headers = {**self._request.headers, MCP_SESSION_ID: self._session_id, "User-Agent": _AGENT}
+        self._outbound.notify(OutboundRequest("DELETE", self._request.url, headers, {}, None, _LEAVING_S))
 
 
-async def _leave(outbound: OutboundHttp, url: str, headers: dict[str, str]) -> None:
-    try:
-        async with asyncio.timeout(_CLOSING_S):
-            await close_session(outbound, url, headers)
-    except TimeoutError:
-        return
+def _first(error: Exception) -> Exception:
+    """The error itself: the SDK's tasks wrap it in groups."""
+    if isinstance(error, ExceptionGroup):
+        return _first(cast("ExceptionGroup[Exception]", error).exceptions[0])
+    return error
 
 
 def _is_of_http(status: int) -> bool:
@@ -164,7 +164,7 @@ async def _has(session: ClientSession, tool: str) -> bool:
             cursor = page.next_cursor
             if cursor is None:
                 return False
-    except (MCPError, ValidationError, RuntimeError):
+    except _FAULTS:
         return True
     return True
 

@@ -72,12 +72,3 @@ def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
 async def _outbound_request(request: httpx2.Request) -> OutboundRequest:
     headers = {name: value for name, value in request.headers.items() if name not in {"host", "content-length"}}
     return OutboundRequest(request.method, str(request.url), headers, {}, await request.aread() or None, 0)
-
-
-async def close_session(outbound: OutboundHttp, url: str, headers: dict[str, str]) -> None:
-    """Tell a server that its session is over; whether it minds is nobody's concern."""
-    try:
-        async with outbound.stream(OutboundRequest("DELETE", url, headers, {}, None, 0)):
-            pass
-    except CallFailed:
-        return

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Any
@@ -89,9 +89,13 @@ class OutboundHttp:
         self._policy = policy
         self._resolver = resolver
         self._session: aiohttp.ClientSession | None = None
+        self._unawaited: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
         """Close the pool; the next request opens another."""
+        for task in self._unawaited:
+            task.cancel()
+        await asyncio.gather(*self._unawaited, return_exceptions=True)
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -124,6 +128,17 @@ class OutboundHttp:
             yield OutboundStream(response.status, headers, response)
         finally:
             response.release()
+
+    def notify(self, request: OutboundRequest) -> None:
+        """Send the request, while the caller goes on; nobody learns what came of it."""
+        task = asyncio.create_task(self._notify(request))
+        self._unawaited.add(task)
+        task.add_done_callback(self._unawaited.discard)
+
+    async def _notify(self, request: OutboundRequest) -> None:
+        with suppress(CallFailed, TimeoutError):
+            async with asyncio.timeout(request.timeout_s), self.stream(request):
+                pass
 
     async def _follow(self, request: OutboundRequest) -> OutboundAnswer:
         # What was written is what is sent: nothing is decoded and encoded again on the way.
