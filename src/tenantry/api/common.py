@@ -7,6 +7,8 @@ from uuid import UUID
 from fastapi import Depends, Query, Request
 from pydantic import BaseModel
 
+from tenantry.engine.resources import Resources
+from tenantry.engine.turn import Engine
 from tenantry.llm.registry import Models
 from tenantry.storage.tenancy import Database
 
@@ -29,8 +31,18 @@ async def _models(request: Request) -> Models:
     return request.app.state.runtime.resources.models
 
 
+async def _engine(request: Request) -> Engine:
+    return request.app.state.runtime.engine
+
+
+async def _resources(request: Request) -> Resources:
+    return request.app.state.runtime.resources
+
+
 Db = Annotated[Database, Depends(_db)]
 AllModels = Annotated[Models, Depends(_models)]
+TheEngine = Annotated[Engine, Depends(_engine)]
+EngineResources = Annotated[Resources, Depends(_resources)]
 Cursor = Annotated[UUID | None, Query(description="`next_cursor` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=100, description="How many at most.")]
 

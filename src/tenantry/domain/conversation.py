@@ -13,7 +13,8 @@ from tenantry.domain.values import VariableValue
 @dataclass(frozen=True, slots=True)
 class Conversation:
     """A contact's talk with one agent over one channel. `external_id` is the caller's own id of it. The owner is that
-    of the agent when the conversation began, and is whom every tool acts for."""
+    of the agent when the conversation began, and is whom every tool acts for. `contact_since` is when the contact was
+    first met."""
 
     tenant_id: UUID
     id: UUID
@@ -29,6 +30,7 @@ class Conversation:
     last_event: int
     created_at: datetime
     updated_at: datetime
+    contact_since: datetime
 
 
 class EventType(StrEnum):
@@ -38,7 +40,9 @@ class EventType(StrEnum):
     VARIABLE_NOTED = "variable.noted"
     TOOL_CALLED = "tool.called"
     TOOL_FINISHED = "tool.finished"
+    FIELDS_NOTED = "fields.noted"
     REPLY = "reply"
+    DELTA = "delta"  # a piece of the reply while it grows; never stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +58,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What one side said in a turn."""
+    """What one side said. Number 2n-1 is the contact's message of turn n, number 2n the agent's reply to it."""
 
     number: int
-    turn_id: UUID
-    role: str
+    role: Literal["contact", "agent"]
     content: str
-    created_at: datetime
 
 
 class TurnStatus(StrEnum):
@@ -100,6 +102,9 @@ class Usage:
         )
 
 
+StopReason = Literal["interrupted", "cancelled"]
+
+
 @dataclass(frozen=True, slots=True)
 class TurnResult:
     """What came of a turn. `variables` are all values known by now, `missing` the names of the required variables that
@@ -116,13 +121,13 @@ class TurnResult:
     fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
     model: str = ""
     usage: Usage = Usage()
-    stopped: Literal["", "interrupted", "cancelled"] = ""
+    stopped: StopReason | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One inbound message and what came of it: the unit of durability. An unfinished turn is driven by whoever holds
-    its lease; `attempts` counts how often it was begun."""
+    its lease; `attempts` counts how often it was begun; `stop` says that it is to end where it stands."""
 
     tenant_id: UUID
     id: UUID
@@ -134,3 +139,4 @@ class Turn:
     attempts: int
     received_at: datetime
     result: TurnResult | None
+    stop: StopReason | None = None

@@ -101,6 +101,15 @@ class ConversationBusy(TenantryError):
     retryable = True
 
 
+class TurnInProgress(TenantryError):
+    """Another message of this conversation is being answered and its agent takes one at a time; nothing was kept, send
+    this one again when the answer is there."""
+
+    status = 409
+    code = "turn_in_progress"
+    retryable = True
+
+
 class DatabaseUnavailable(TenantryError):
     """The database cannot be reached; send the request again in a moment."""
 

@@ -72,10 +72,10 @@ class TurnTrace:
 
     attempt: int
     prompts: tuple[str, ...] = ()
-    tools: tuple[Mapping[str, Any], ...] = ()
+    tools: tuple[Any, ...] = ()
     history_to: int = 0
     history_count: int = 0
-    messages: tuple[Mapping[str, Any], ...] = ()
+    messages: tuple[Any, ...] = ()
     memory: tuple[MemoryUsed, ...] = ()
     models: tuple[ModelAttempt, ...] = ()
     calls: tuple[ToolStep, ...] = ()
@@ -84,7 +84,8 @@ class TurnTrace:
 
 @dataclass(frozen=True, slots=True)
 class TurnReport:
-    """A stored turn as it is told to whoever measures."""
+    """A stored turn as it is told to whoever measures. `times` are those of the trace with the storing itself; `labels`
+    name the tenant and, where the message continued one, the trace (`traceparent`)."""
 
     tenant_id: UUID
     agent_id: UUID
@@ -95,4 +96,5 @@ class TurnReport:
     begun_at: datetime
     result: TurnResult
     trace: TurnTrace
+    times: StageTimes
     labels: Mapping[str, str] = field(default_factory=dict[str, str])

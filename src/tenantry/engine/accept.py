@@ -1,18 +1,21 @@
 """The first step of a turn: find whose conversation it is, and keep the message."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from tenantry.credentials.master_key import ContactHasher
 from tenantry.domain.agent import Agent, AgentDefinition
 from tenantry.domain.conversation import Conversation, Message, Turn, TurnStatus
-from tenantry.domain.errors import IdempotencyKeyReused, ModelNotAllowed, NotFound
+from tenantry.domain.errors import IdempotencyKeyReused, ModelNotAllowed, NotFound, TurnInProgress
 from tenantry.domain.ids import parse_id
+from tenantry.domain.tenant import Tenant
 from tenantry.engine.inbound import Inbound
 from tenantry.engine.resources import Resources
 from tenantry.llm.registry import Models
-from tenantry.storage.repositories import agents, contacts, conversations, tenants, turns
+from tenantry.storage.repositories import agents, contacts, conversations, tenants, tool_calls, turns
 from tenantry.storage.repositories.conversations import ConversationKey
+from tenantry.storage.repositories.tool_calls import RecordedCall
 from tenantry.storage.repositories.turns import NewTurn
 from tenantry.storage.tenancy import TenantTx
 
@@ -21,62 +24,104 @@ HISTORY_LIMIT = 20
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """All that thinking about a turn starts from. `actor` is who sent the message, for the audit log."""
+    """All that thinking about a turn starts from. `actor` is who sent the message, for the audit log; `recorded` are
+    the tool calls that an earlier attempt made."""
 
     turn: Turn
+    seq: int
+    tenant: Tenant
     conversation: Conversation
     agent: Agent
     message: str
     history: tuple[Message, ...]
     actor: str
+    recorded: tuple[RecordedCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A message that is kept; `work` is there when its turn may run at once."""
+    """A message that is kept as the event `seq`; `work` is there when its turn may run at once. `interrupted` are the
+    turns that it ends where they stand."""
 
     turn: Turn
-    work: Work | None
+    seq: int
+    agent_id: UUID
+    work: Work | None = None
+    interrupted: Sequence[UUID] = ()
 
 
 async def accept(tx: TenantTx, inbound: Inbound, resources: Resources, lease_id: UUID) -> Accepted:
-    """Keep the message and begin or queue its turn; a replay finds the turn it had.
+    """Keep the message and begin or queue its turn.
 
-    Raises NotFound, ModelNotAllowed, IdempotencyKeyReused, and AlreadyAccepted when a request at the same time brought
-    the same idempotency key.
+    Raises NotFound, ModelNotAllowed, TurnInProgress, and AlreadyAccepted when the idempotency key was used before.
     """
-    scope = inbound.principal.member_id or inbound.principal.tenant_id
-    if inbound.idempotency_key is not None:
-        earlier = await turns.by_idempotency_key(tx, scope, inbound.idempotency_key)
-        if earlier is not None:
-            if earlier.request_hash != inbound.fingerprint():
-                raise IdempotencyKeyReused
-            return Accepted(earlier, None)
     conversation, agent = await _conversation(tx, inbound, resources.hasher)
+    interrupted: Sequence[UUID] = ()
+    if agent.definition.on_new_message == "reject" and await turns.unfinished(tx, conversation.id):
+        raise TurnInProgress(retry_after=1)
+    if agent.definition.on_new_message == "interrupt":
+        interrupted = await turns.stop_unfinished(tx, conversation.id, "interrupted")
     new = NewTurn(
         message=inbound.message,
         model=_model_name(inbound, agent.definition, resources.models),
         request_hash=inbound.fingerprint(),
-        idempotency_scope=scope,
+        idempotency_scope=inbound.principal.member_id or inbound.principal.tenant_id,
         idempotency_key=inbound.idempotency_key,
         lease_id=lease_id,
     )
-    turn = await turns.accept(tx, conversation, new)
-    if turn.status is not TurnStatus.RUNNING:
-        return Accepted(turn, None)
-    history = await _history(tx, turn) if turn.number > 1 else ()
-    return Accepted(turn, Work(turn, conversation, agent, inbound.message, history, inbound.principal.actor))
+    kept = await turns.accept(tx, conversation, new, history=HISTORY_LIMIT)
+    work = None
+    if kept.turn.status is TurnStatus.RUNNING:
+        work = Work(
+            turn=kept.turn,
+            seq=kept.seq,
+            tenant=inbound.principal.tenant,
+            conversation=conversation,
+            agent=agent,
+            message=inbound.message,
+            history=kept.history,
+            actor=inbound.principal.actor,
+        )
+    return Accepted(kept.turn, kept.seq, agent.id, work, interrupted)
+
+
+async def open_conversation(tx: TenantTx, inbound: Inbound, resources: Resources) -> Conversation:
+    """The conversation that such a message would belong to, made when it is new. Raises NotFound."""
+    conversation, _ = await _conversation(tx, inbound, resources.hasher)
+    return conversation
+
+
+async def replayed(tx: TenantTx, inbound: Inbound) -> Accepted | None:
+    """The turn that the idempotency key was used for; None when it was not. Raises IdempotencyKeyReused when that was
+    another request."""
+    if inbound.idempotency_key is None:
+        return None
+    scope = inbound.principal.member_id or inbound.principal.tenant_id
+    turn = await turns.by_idempotency_key(tx, scope, inbound.idempotency_key)
+    if turn is None:
+        return None
+    if turn.request_hash != inbound.fingerprint():
+        raise IdempotencyKeyReused
+    _, seq = await turns.received(tx, turn)
+    _, agent = await conversations.with_agent(tx, turn.conversation_id)
+    return Accepted(turn, seq, agent.id)
 
 
 async def resume(tx: TenantTx, turn: Turn) -> Work:
     """What a turn starts from that was queued, or that another process left."""
-    conversation, agent, message = await turns.with_conversation(tx, turn)
-    return Work(turn, conversation, agent, message, await _history(tx, turn), f"conversation:{conversation.id}")
-
-
-async def _history(tx: TenantTx, turn: Turn) -> tuple[Message, ...]:
-    number = 2 * turn.number - 1
-    return tuple(await conversations.messages_before(tx, turn.conversation_id, number, HISTORY_LIMIT))
+    conversation, agent = await conversations.with_agent(tx, turn.conversation_id)
+    message, seq = await turns.received(tx, turn)
+    return Work(
+        turn=turn,
+        seq=seq,
+        tenant=await tenants.current(tx),
+        conversation=conversation,
+        agent=agent,
+        message=message,
+        history=await conversations.messages_before(tx, turn.conversation_id, 2 * turn.number - 1, HISTORY_LIMIT),
+        actor=f"conversation:{conversation.id}",
+        recorded=await tool_calls.recorded(tx, turn.id) if turn.attempts > 1 else (),
+    )
 
 
 def _model_name(inbound: Inbound, definition: AgentDefinition, models: Models) -> str:
@@ -93,23 +138,21 @@ def _model_name(inbound: Inbound, definition: AgentDefinition, models: Models) -
 
 
 async def _conversation(tx: TenantTx, inbound: Inbound, hasher: ContactHasher) -> tuple[Conversation, Agent]:
+    if inbound.conversation_id is not None:
+        found = await conversations.lock(tx, inbound.conversation_id, sees_only=inbound.principal.sees_only)
+        if found is None:
+            raise NotFound
+        return found
     lead = _lead_identities(inbound, hasher)
     reference = inbound.conversation_ref
     identities = lead
     if not lead and reference is not None:
         identities = [("conversation", hasher.hash(inbound.principal.tenant_id, "conversation", reference))]
     if reference is not None:
-        contact_id = await contacts.find(tx, identities)
-        if contact_id is not None or not lead:
-            found = await conversations.find(
-                tx,
-                ConversationKey(reference, parse_id(reference)),
-                contact_id=contact_id,
-                agent_id=inbound.agent_id,
-                sees_only=inbound.principal.sees_only,
-            )
-            if found is not None:
-                return found
+        key = ConversationKey(reference, parse_id(reference), identities, identified=bool(lead))
+        found = await conversations.find(tx, key, agent_id=inbound.agent_id, sees_only=inbound.principal.sees_only)
+        if found is not None:
+            return found
     agent = await _agent(tx, inbound)
     contact_id = await contacts.find_or_create(tx, identities)
     conversation = await conversations.create(

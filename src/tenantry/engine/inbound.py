@@ -18,7 +18,8 @@ ID_LIMIT = 200
 @dataclass(frozen=True, slots=True)
 class Inbound:
     """One message of a contact. `conversation_ref` and `lead_id` may be the caller's own ids; `lead_id` and
-    `lead_email` identify the contact; `model` overrides the agent's for this turn."""
+    `lead_email` identify the contact; `model` overrides the agent's for this turn. `conversation_id` names one that
+    the principal can see by our own id, whoever its contact is. `traceparent` continues a trace (W3C Trace Context)."""
 
     principal: Principal
     channel: str
@@ -30,11 +31,13 @@ class Inbound:
     topic: str | None = None
     model: str | None = None
     idempotency_key: str | None = None
+    conversation_id: UUID | None = None
+    traceparent: str | None = None
 
     def fingerprint(self) -> bytes:
         """32 bytes that differ when the request does; equal ones may be answered with the same turn."""
         parts = (self.channel, self.message, self.agent_id, self.conversation_ref, self.lead_id, self.lead_email)
-        return hashlib.sha256(msgspec.json.encode((*parts, self.topic, self.model))).digest()
+        return hashlib.sha256(msgspec.json.encode((*parts, self.topic, self.model, self.conversation_id))).digest()
 
 
 def clean_message(text: str) -> str:

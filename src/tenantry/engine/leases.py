@@ -9,7 +9,7 @@ from uuid import UUID
 
 import structlog
 
-from tenantry.domain.conversation import Turn
+from tenantry.domain.conversation import StopReason, Turn
 from tenantry.domain.errors import DatabaseUnavailable
 from tenantry.storage.repositories import turns
 from tenantry.storage.tenancy import Database
@@ -36,30 +36,29 @@ class Leases:
     @contextmanager
     def hold(self, turn: Turn) -> Generator[None]:
         """While inside, the turn is being worked on here."""
-        mine = _Held(turn.tenant_id, asyncio.get_running_loop().time())
-        held = self._held.setdefault(turn.id, mine)
+        self._held[turn.id] = _Held(turn.tenant_id, asyncio.get_running_loop().time())
         try:
             yield
         finally:
-            # A replay that waits for the same turn found it held: who came first lets it go.
-            if held is mine:
-                del self._held[turn.id]
+            del self._held[turn.id]
 
-    def holds(self, turn_id: UUID) -> bool:
-        """Whether the turn is being worked on here."""
-        return turn_id in self._held
-
-    async def renew(self, older_than_s: float = RENEW_S) -> None:
-        """Renew every lease that was last renewed this long ago, one statement for each tenant."""
+    async def renew(self, older_than_s: float = RENEW_S) -> dict[UUID, StopReason]:
+        """Renew every lease that was last renewed this long ago, one statement for each tenant; which of the turns are
+        to end where they stand."""
         now = asyncio.get_running_loop().time()
         due: dict[UUID, list[UUID]] = defaultdict(list)
         for turn_id, held in self._held.items():
             if now - held.renewed_at >= older_than_s:
                 due[held.tenant_id].append(turn_id)
-                held.renewed_at = now
+        stops: dict[UUID, StopReason] = {}
         for tenant_id, turn_ids in due.items():
             try:
                 async with self._db.tenant(tenant_id) as tx:
-                    await turns.renew(tx, turn_ids, self.id)
+                    stops |= await turns.renew(tx, turn_ids, self.id)
             except DatabaseUnavailable:
                 log.warning("leases not renewed", tenant_id=str(tenant_id), turns=len(turn_ids))
+                continue
+            for turn_id in turn_ids:
+                if turn_id in self._held:
+                    self._held[turn_id].renewed_at = now
+        return stops

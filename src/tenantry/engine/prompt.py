@@ -1,15 +1,32 @@
 """The system prompt of an agent: first what stays the same from turn to turn, so that providers can cache it."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
 from tenantry.domain.agent import Agent, AgentDefinition
 from tenantry.domain.values import Known
 
 
-def system_prompt(agent: Agent, *, now: datetime, known: Known) -> str:
-    """What the model is told. `now` is aware, in the agent's zone."""
-    return "\n\n".join((*_stable(agent), *_of_this_turn(agent.definition, now, known)))
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a prompt tells of this very turn. `now` is aware, in the agent's zone; `contact_since` is when the contact
+    was first met, None for one who is new."""
+
+    now: datetime
+    known: Known
+    channel: str
+    contact_since: datetime | None = None
+
+
+def system_prompt(stable: str, definition: AgentDefinition, moment: Moment) -> str:
+    """What the model is told: the agent's `stable_prompt`, then what is so in this turn."""
+    return "\n\n".join((stable, *_of_this_turn(definition, moment)))
+
+
+def stable_prompt(agent: Agent) -> str:
+    """The part that depends on the agent alone."""
+    return "\n\n".join(_stable(agent))
 
 
 def _stable(agent: Agent) -> Iterator[str]:
@@ -51,14 +68,16 @@ def _collect(definition: AgentDefinition) -> Iterator[str]:
         yield f"{variable.name} ({variable.type}{of}, {need}){about}{ask}"
 
 
-def _of_this_turn(definition: AgentDefinition, now: datetime, known: Known) -> Iterator[str]:
-    if known:
+def _of_this_turn(definition: AgentDefinition, moment: Moment) -> Iterator[str]:
+    since = f"first met on {moment.contact_since:%d %B %Y}" if moment.contact_since else "new"
+    yield f"# Contact\nReached over {moment.channel}; {since}."
+    if moment.known:
         facts = (
             f"{name}: {entry.value}" + ("" if entry.confirmed else " (not confirmed yet)")
-            for name, entry in known.items()
+            for name, entry in moment.known.items()
         )
         yield "# Known so far\n" + _bullets(facts)
-    yield f"# Now\n{now:%A %d %B %Y, %H:%M} ({definition.time_zone})"
+    yield f"# Now\n{moment.now:%A %d %B %Y, %H:%M} ({definition.time_zone})"
 
 
 def _bullets(lines: "Iterator[str] | tuple[str, ...]") -> str:

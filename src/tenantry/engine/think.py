@@ -1,21 +1,23 @@
-"""The middle step of a turn: the model speaks and calls tools, with no connection held."""
+"""The second step of a turn: models and tools, no connection held."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import structlog
 
-from tenantry.domain.conversation import EventType, ToolCallRecord, TurnResult, Usage
+from tenantry.domain.conversation import Usage
 from tenantry.domain.errors import TenantryError
-from tenantry.domain.tools import ToolCallRequest, ToolResult
-from tenantry.domain.values import VariableValue
+from tenantry.domain.tools import ToolCallRequest
+from tenantry.domain.trace import ModelAttempt
 from tenantry.engine.accept import Work
-from tenantry.engine.events import TextSaid, ToolEnded, ToolStarted, TurnEvent, VariableChanged
-from tenantry.engine.prompt import system_prompt
+from tenantry.engine.draft import Draft
+from tenantry.engine.live import Stopped
+from tenantry.engine.prompt import Moment, system_prompt
 from tenantry.engine.resources import Resources
+from tenantry.engine.tool_loop import Toolbox
 from tenantry.llm.base import (
     ChatMessage,
     FieldsNoted,
@@ -24,86 +26,38 @@ from tenantry.llm.base import (
     ModelFault,
     ModelRequest,
     QuickReplies,
+    RawOutput,
     StateSaved,
     TextDelta,
     UsageReported,
     VariableNoted,
+    VariableRefused,
 )
-from tenantry.storage.repositories import tool_calls
-from tenantry.tools.base import ToolContext
-from tenantry.tools.registry import call_tool, tool_specs
+from tenantry.llm.registry import FORM_POLICY
+from tenantry.storage.repositories.tool_calls import LeaseLost
 
 log = structlog.get_logger()
 
 MAX_STEPS = 8
-FIXED_REPLY = (
-    "I am sorry, something went wrong on our side. Your message is kept; "
-    "please try again in a moment or ask for a person."
-)
 
 
-@dataclass(slots=True)
-class Draft:
-    """What a turn has come to so far."""
-
-    known: dict[str, VariableValue]
-    policy_state: Mapping[str, Any]
-    messages: list[ChatMessage] = field(default_factory=list[ChatMessage])
-    model: str = ""
-    fields: dict[str, Any] = field(default_factory=dict[str, Any])
-    usage: Usage = field(default_factory=Usage)
-    said: list[str] = field(default_factory=list[str])
-    quick_replies: tuple[str, ...] = ()
-    calls: list[ToolCallRecord] = field(default_factory=list[ToolCallRecord])
-    degraded: list[str] = field(default_factory=list[str])
-    events: list[tuple[EventType, Mapping[str, Any]]] = field(default_factory=list[tuple[EventType, Mapping[str, Any]]])
-
-    def result(self, work: Work) -> TurnResult:
-        """The outcome, and as its last event the reply."""
-        reply = "".join(self.said).strip()
-        if not reply:
-            reply = FIXED_REPLY
-            self.degraded.append("fixed_reply")
-        self.events.append(
-            (
-                EventType.REPLY,
-                {
-                    "text": reply,
-                    "quick_replies": self.quick_replies,
-                    "degraded": self.degraded,
-                    "fields": self.fields,
-                },
-            )
-        )
-        return TurnResult(
-            reply=reply,
-            quick_replies=self.quick_replies,
-            variables={name: entry.value for name, entry in self.known.items()},
-            missing=tuple(
-                variable.name
-                for variable in work.agent.definition.variables
-                if variable.required and not (variable.name in self.known and self.known[variable.name].confirmed)
-            ),
-            tool_calls=tuple(self.calls),
-            degraded=tuple(self.degraded),
-            fields=self.fields,
-            model=self.model,
-            usage=self.usage,
-        )
-
-
-async def think(work: Work, resources: Resources, draft: Draft) -> AsyncGenerator[TurnEvent]:
+async def think(draft: Draft, resources: Resources, tools: Toolbox) -> None:
     """Fill the draft, telling what happens as it does. Where a model fails, the next one of the chain goes on from what
-    was said, noted and done; a turn never fails with them."""
+    was said, noted and done; a turn never fails with them.
+
+    Raises Stopped, LeaseLost, DatabaseUnavailable.
+    """
+    work = draft.work
     draft.messages = _messages(work)
-    wanted = work.turn.model
+    draft.history_length = len(draft.messages) - 1
+    await tools.take_up()
+    wanted = FORM_POLICY if draft.replays else work.turn.model
     for model in resources.models.chain(wanted):
         if wanted != model.name and not draft.degraded:
             draft.degraded.append(f"model_unavailable:{wanted}")
         try:
-            async for event in _steps(work, resources, draft, model):
-                yield event
-        except TenantryError:
+            await _steps(draft, resources, tools, model)
+        except (TenantryError, Stopped, LeaseLost):
             raise
         except ModelFault as fault:
             log.warning("model failed", turn_id=str(work.turn.id), model=model.name, kind=fault.kind)
@@ -114,40 +68,93 @@ async def think(work: Work, resources: Resources, draft: Draft) -> AsyncGenerato
             draft.degraded.append(f"model_failed:{model.name}")
         else:
             return
-        if draft.said:
-            draft.said.append(" ")
-            yield TextSaid(" ")
 
 
-async def _steps(work: Work, resources: Resources, draft: Draft, model: Model) -> AsyncGenerator[TurnEvent]:
+async def _steps(draft: Draft, resources: Resources, tools: Toolbox, model: Model) -> None:
     for _ in range(MAX_STEPS):
-        calls: list[ToolCallRequest] = []
-        before = len(draft.said)
-        async for event in model.respond(_request(work, draft)):
-            draft.model = model.name
-            match event:
-                case TextDelta(text):
-                    draft.said.append(text)
-                    yield TextSaid(text)
-                case VariableNoted(name, value):
-                    yield _note(draft, name, value)
-                case ToolCallRequest():
-                    calls.append(event)
-                case _:
-                    _keep(draft, event)
+        draft.say_apart()
+        calls = await _listen(draft, resources, model)
         if not calls:
             return
-        draft.messages.append(ChatMessage("assistant", "".join(draft.said[before:]), tool_calls=tuple(calls)))
-        for call in calls:
-            yield ToolStarted(call.name, call.arguments)
-            result = await _run_tool(work, resources, draft, call)
-            yield ToolEnded(call.name, result.output)
-            draft.messages.append(ChatMessage("tool", "", tool_call_id=call.id, tool_result=result))
+        await tools.run(calls, model.name)
     draft.degraded.append("tool_step_limit")
 
 
-def _keep(draft: Draft, event: ModelEvent) -> None:
+async def _listen(draft: Draft, resources: Resources, model: Model) -> list[ToolCallRequest]:
+    """One step of the model; the tools that it asks for."""
+    began = draft.clock.now()
+    request = _request(draft, resources, model)
+    draft.clock.spent("prompt", began)
+    draft.model = model.name
+    calls: list[ToolCallRequest] = []
+    async with (
+        _attempt(draft, model, request) as heard,
+        draft.live.interruptible(),
+        aclosing(model.respond(request)) as events,
+    ):
+        async for event in events:
+            if isinstance(event, TextDelta):
+                heard.spoke(draft.clock.now())
+                draft.say(event.text)
+            elif isinstance(event, ToolCallRequest):
+                calls.append(event)
+            else:
+                _keep(draft, heard, event)
+    return calls
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What one step of a model brought besides words."""
+
+    model: str
+    first: float | None = None
+    usage: Usage = field(default_factory=Usage)
+    output: str = ""
+
+    def spoke(self, at_ms: float) -> None:
+        if self.first is None:
+            self.first = at_ms
+
+
+@asynccontextmanager
+async def _attempt(draft: Draft, model: Model, request: ModelRequest) -> AsyncGenerator[_Heard]:
+    """Keep how the step went, however it ends."""
+    began, heard, outcome, said = draft.clock.now(), _Heard(model.name), "ok", ""
+    try:
+        yield heard
+    except ModelFault as fault:
+        outcome, said = fault.kind, fault.message
+        raise
+    except Stopped:
+        outcome = "stopped"
+        raise
+    except Exception as error:
+        outcome, said = "failed", type(error).__qualname__
+        raise
+    finally:
+        took = draft.clock.spent("models", began)
+        draft.usage[model.name] = draft.usage.get(model.name, Usage()).plus(heard.usage)
+        draft.attempts.append(
+            ModelAttempt(
+                model=model.name,
+                outcome=outcome,
+                at_ms=began,
+                took_ms=took,
+                first_ms=None if heard.first is None else heard.first - began,
+                prompt=len(draft.prompts) - 1,
+                messages=len(request.messages) - draft.history_length,
+                usage=heard.usage,
+                output=heard.output,
+                fault=said,
+            )
+        )
+
+
+def _keep(draft: Draft, heard: _Heard, event: ModelEvent) -> None:
     match event:
+        case VariableNoted(name, value):
+            draft.note(name, value)
         case QuickReplies(choices):
             draft.quick_replies = choices
         case StateSaved(state):
@@ -155,65 +162,51 @@ def _keep(draft: Draft, event: ModelEvent) -> None:
         case FieldsNoted(values, faults):
             draft.fields |= values
             draft.degraded.extend(f"field_invalid:{name}" for name in faults)
-        case UsageReported(input_tokens, output_tokens):
-            draft.usage = draft.usage.plus(Usage(input_tokens, output_tokens))
+        case VariableRefused(name):
+            draft.degraded.append(f"variable_invalid:{name}")
+        case UsageReported(input_tokens, output_tokens, cached_tokens, cost_micros):
+            heard.usage = heard.usage.plus(Usage(input_tokens, output_tokens, cached_tokens, cost_micros or 0))
+        case RawOutput(text):
+            heard.output += text
         case _:
             pass
 
 
 def _messages(work: Work) -> list[ChatMessage]:
-    said = (ChatMessage("user" if m.role == "contact" else "assistant", m.content) for m in work.history)
+    # A turn that was stopped before its first word has no reply.
+    said = (ChatMessage("user" if m.role == "contact" else "assistant", m.content) for m in work.history if m.content)
     return [*said, ChatMessage("user", work.message)]
 
 
-def _request(work: Work, draft: Draft) -> ModelRequest:
-    # The moment the message came in, so that a turn taken up after a crash reads "tomorrow" as it was meant.
-    now = work.turn.received_at.astimezone(ZoneInfo(work.agent.definition.time_zone))
-    return ModelRequest(
+def _request(draft: Draft, resources: Resources, model: Model) -> ModelRequest:
+    work = draft.work
+    compiled = resources.compiled.of(work.agent)
+    now = _now(work)
+    prompt = ""
+    if model.name != FORM_POLICY:
+        moment = Moment(now, draft.known, work.conversation.channel, work.conversation.contact_since)
+        prompt = system_prompt(compiled.prompt, work.agent.definition, moment)
+        draft.tools = compiled.tools
+    messages = tuple(draft.messages)
+    if unsent := draft.unsent():
+        # What another model said before it failed: this one goes on from there.
+        messages = (*messages, ChatMessage("assistant", unsent))
+    request = ModelRequest(
         agent=work.agent.definition,
-        system_prompt=system_prompt(work.agent, now=now, known=draft.known),
-        messages=tuple(draft.messages),
-        tools=tool_specs(work.agent),
+        system_prompt=prompt,
+        messages=messages,
+        tools=compiled.tools,
         known=dict(draft.known),
         now=now,
         user_id=str(work.conversation.owner_member_id or work.conversation.tenant_id),
         state=draft.policy_state,
     )
+    shown = model.prompt(request)
+    if not draft.prompts or draft.prompts[-1] != shown:
+        draft.prompts.append(shown)
+    return request
 
 
-def _note(draft: Draft, name: str, value: VariableValue | None) -> VariableChanged:
-    if value is None:
-        draft.known.pop(name, None)
-    else:
-        draft.known[name] = value
-    told = {"name": name, "value": value.value if value else None, "confirmed": bool(value and value.confirmed)}
-    draft.events.append((EventType.VARIABLE_NOTED, told))
-    return VariableChanged(name, value)
-
-
-async def _run_tool(work: Work, resources: Resources, draft: Draft, call: ToolCallRequest) -> ToolResult:
-    step = len(draft.calls)
-    draft.events.append((EventType.TOOL_CALLED, {"step": step, "name": call.name, "arguments": call.arguments}))
-    async with resources.db.tenant(work.turn.tenant_id) as tx:
-        claim = await tool_calls.claim(tx, work.turn.id, step, call)
-    result = claim.earlier
-    if result is None:
-        context = ToolContext(
-            db=resources.db,
-            outbound=resources.outbound,
-            agent=work.agent,
-            conversation_id=work.conversation.id,
-            owner_member_id=work.conversation.owner_member_id,
-            contact_id=work.conversation.contact_id,
-            turn_id=work.turn.id,
-            step=step,
-            now=datetime.now(UTC),
-            actor=work.actor,
-            repeated=claim.repeated,
-        )
-        result = await call_tool(context, call)
-        async with resources.db.tenant(work.turn.tenant_id) as tx:
-            await tool_calls.finish(tx, work.turn.id, step, result.output)
-    draft.calls.append(ToolCallRecord(call.name, call.arguments, result.output))
-    draft.events.append((EventType.TOOL_FINISHED, {"step": step, "name": call.name, "output": result.output}))
-    return result
+def _now(work: Work) -> datetime:
+    # The moment the message came in, so that a turn taken up after a crash reads "tomorrow" as it was meant.
+    return work.turn.received_at.astimezone(ZoneInfo(work.agent.definition.time_zone))

@@ -1,130 +1,245 @@
 """The only entry of the engine: one inbound message to what came of it, in three short steps."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncGenerator
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
 from uuid import UUID
-from weakref import WeakValueDictionary
 
-from tenantry.domain.conversation import Turn, TurnStatus
-from tenantry.domain.errors import ConversationBusy
+import structlog
+
+from tenantry.domain.conversation import StopReason, TurnResult, TurnStatus
+from tenantry.domain.errors import ConversationBusy, TenantryError
 from tenantry.domain.ids import new_id
-from tenantry.engine.accept import Accepted, Work, accept, resume
-from tenantry.engine.events import TurnAccepted, TurnDone, TurnEvent
+from tenantry.domain.trace import StageTimes, TurnReport
+from tenantry.engine.accept import Accepted, Work, accept, replayed, resume
+from tenantry.engine.draft import Clock, Draft
+from tenantry.engine.events import TurnDone
 from tenantry.engine.inbound import Inbound
 from tenantry.engine.leases import Leases
+from tenantry.engine.live import LiveTurn, LiveTurns, Stopped
+from tenantry.engine.persistence import persist
 from tenantry.engine.resources import Resources
-from tenantry.engine.think import Draft, think
-from tenantry.storage.repositories import turns
-from tenantry.storage.repositories.turns import AlreadyAccepted
+from tenantry.engine.think import think
+from tenantry.engine.tool_loop import Toolbox
+from tenantry.storage.repositories import conversations, turns
+from tenantry.storage.repositories.tool_calls import LeaseLost
+from tenantry.storage.repositories.turns import AlreadyAccepted, Outcome
+from tenantry.storage.tenancy import TenantTx
+
+log = structlog.get_logger()
+
+Observer = Callable[[TurnReport], None]
 
 MAX_ATTEMPTS = 5
 WAIT_S = 60.0
 _POLL_S = 0.25
+_LAST_TURNS_S = 10.0
 
 
 class Engine:
-    """Runs turns for one process. Every turn it works on carries the process's lease."""
+    """Runs turns for one process, each as a task of its own that outlives whoever asked. Every turn it works on carries
+    the process's lease."""
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, resources: Resources, *, sole: bool = False, observers: Sequence[Observer] = ()) -> None:
+        """`sole` says that no other process can be working on the database; `observers` are told of stored turns."""
         self.db = resources.db
-        self._resources = resources
         self.leases = Leases(resources.db, new_id())
-        # Held by those who wait, so that nothing is left of a conversation that nobody waits for.
-        self._finished: WeakValueDictionary[UUID, asyncio.Event] = WeakValueDictionary()
+        self.live = LiveTurns()
+        self.sole = sole
+        self._resources = resources
+        self._observers = tuple(observers)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._handed: dict[UUID, Work] = {}
 
-    async def run_turn(self, inbound: Inbound) -> AsyncGenerator[TurnEvent]:
-        """Accept the message, think, store; events as they happen, `TurnDone` last.
+    async def run_turn(self, inbound: Inbound) -> TurnDone:
+        """Accept the message, think, store. Raises what `begin` raises, and ConversationBusy when earlier messages take
+        too long (this one stays in the queue)."""
+        return await (await self.begin(inbound)).result()
 
-        A replay under the same idempotency key yields the outcome of the turn it had. Raises what `accept` raises,
-        ConversationBusy when earlier messages take too long (this one stays in the queue), DatabaseUnavailable.
+    async def begin(self, inbound: Inbound) -> LiveTurn:
+        """Accept the message and begin to answer it; a replay under the same idempotency key is the turn it had.
+
+        Raises NotFound, ModelNotAllowed, IdempotencyKeyReused, TurnInProgress, DatabaseUnavailable.
         """
+        began = time.perf_counter()
         accepted = await self._accept(inbound)
+        for turn_id in accepted.interrupted:
+            if (earlier := self.live.get(turn_id)) is not None:
+                earlier.stop("interrupted")
+        if (running := self.live.get(accepted.turn.id)) is not None:
+            return running
+        live = LiveTurn(accepted.turn, accepted.seq)
+        live.labels = {"traceparent": inbound.traceparent} if inbound.traceparent else {}
         turn = accepted.turn
-        yield TurnAccepted(turn.id, turn.conversation_id)
-        with self.leases.hold(turn):
-            work = accepted.work or await self._wait(turn, WAIT_S)
-            if isinstance(work, TurnDone):
-                yield work
-                return
-            async for event in self._drive(work):
-                yield event
+        if turn.status is TurnStatus.DONE and turn.result is not None:
+            live.say(turn.result.reply)
+            live.finish(TurnDone(turn.id, turn.conversation_id, accepted.agent_id, turn.result))
+        else:
+            self._launch(live, accepted.work, (time.perf_counter() - began) * 1000)
+        return live
 
-    async def finish_abandoned(self, turn_id: UUID, tenant_id: UUID, *, sole: bool) -> bool:
-        """Take up a turn that its process left, when it is its conversation's next; whether it was. With `sole`, no
-        other process is alive, so leases that did not run out yet count for nothing."""
+    async def take_up(self, turn_id: UUID, tenant_id: UUID) -> bool:
+        """Finish a turn that its process left, when it is its conversation's next; whether it was."""
+        if self.live.get(turn_id) is not None:
+            return False
         async with self.db.tenant(tenant_id) as tx:
-            turn = await turns.start(tx, turn_id, self.leases.id, sole=sole)
+            turn = await turns.start(tx, turn_id, self.leases.id, sole=self.sole)
             work = await resume(tx, turn) if turn else None
         if work is None:
             return False
-        with self.leases.hold(work.turn):
-            async for _ in self._drive(work):
-                pass
+        live = self.live.get(turn_id)
+        if live is None:
+            live = LiveTurn(work.turn, work.seq)
+            self._launch(live, work, 0.0)
+        else:
+            # A retry of the same message has come meanwhile, and waits for the turn.
+            self._handed[turn_id] = work
+            self.live.notify(work.conversation.id)
+        await live.result()
         return True
 
-    async def _accept(self, inbound: Inbound) -> Accepted:
-        try:
-            async with self.db.tenant(inbound.principal.tenant_id) as tx:
-                return await accept(tx, inbound, self._resources, self.leases.id)
-        except AlreadyAccepted:
-            async with self.db.tenant(inbound.principal.tenant_id) as tx:
-                return await accept(tx, inbound, self._resources, self.leases.id)
+    async def stop(self, tenant_id: UUID, turn_id: UUID, reason: StopReason) -> bool:
+        """End an unfinished turn where it stands; False when it is done."""
+        async with self.db.tenant(tenant_id) as tx:
+            asked = await turns.stop(tx, turn_id, reason)
+        if (live := self.live.get(turn_id)) is not None:
+            live.stop(reason)
+        return asked
 
-    async def _wait(self, turn: Turn, seconds: float) -> Work | TurnDone:
+    async def renew_leases(self) -> None:
+        """Say that our turns are being worked on, and end those that were asked to end through another process."""
+        for turn_id, reason in (await self.leases.renew()).items():
+            if (live := self.live.get(turn_id)) is not None:
+                live.stop(reason)
+
+    async def close(self) -> None:
+        """Wait a little for the turns that run, then leave the rest to whoever takes them up."""
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=_LAST_TURNS_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _accept(self, inbound: Inbound) -> Accepted:
+        tenant_id = inbound.principal.tenant_id
+        try:
+            async with self.db.tenant(tenant_id) as tx:
+                return await accept(tx, inbound, self._resources, self.leases.id)
+        except (AlreadyAccepted, TenantryError) as error:
+            # A replay is answered as it was, whatever became of the agent since.
+            if inbound.idempotency_key is None:
+                raise
+            async with self.db.tenant(tenant_id) as tx:
+                earlier = await replayed(tx, inbound)
+            if earlier is None:
+                raise error if isinstance(error, TenantryError) else ConversationBusy(retry_after=1) from error
+            return earlier
+
+    def _launch(self, live: LiveTurn, work: Work | None, accept_ms: float) -> None:
+        self.live.add(live)
+        task = asyncio.create_task(self._run(live, work, accept_ms))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, live: LiveTurn, work: Work | None, accept_ms: float) -> None:
+        began = time.perf_counter()
+        try:
+            with self.leases.hold(live.turn):
+                while not live.ended:
+                    found = work or await self._wait(live, WAIT_S)
+                    if isinstance(found, TurnDone):
+                        live.say(found.result.reply)
+                        live.finish(found)
+                        break
+                    clock = Clock(accept_ms, (time.perf_counter() - began) * 1000)
+                    try:
+                        live.finish(await self._drive(live, found, clock))
+                    except LeaseLost:
+                        work = None
+        except asyncio.CancelledError:
+            live.fail(ConversationBusy(retry_after=5))
+            raise
+        except Exception as error:
+            if not isinstance(error, TenantryError):
+                log.error("turn failed", turn_id=str(live.turn.id), exc_info=error)
+            live.fail(error)
+        finally:
+            self.live.remove(live)
+
+    async def _wait(self, live: LiveTurn, seconds: float) -> Work | TurnDone:
         """Until the turn is ours to run, or done by someone else."""
+        turn = live.turn
         deadline = asyncio.get_running_loop().time() + seconds
         while True:
+            if (handed := self._handed.pop(turn.id, None)) is not None:
+                return handed
             async with self.db.tenant(turn.tenant_id) as tx:
                 current = await turns.get(tx, turn.id)
                 if current is not None and current.status is TurnStatus.DONE and current.result is not None:
-                    work = await resume(tx, current)
-                    return TurnDone(turn.id, turn.conversation_id, work.agent.id, current.result)
-                started = await turns.start(tx, turn.id, self.leases.id, sole=False)
+                    _, agent = await conversations.with_agent(tx, turn.conversation_id)
+                    return TurnDone(turn.id, turn.conversation_id, agent.id, current.result)
+                started = await turns.start(tx, turn.id, self.leases.id, sole=self.sole)
                 if started is not None:
                     return await resume(tx, started)
             left = deadline - asyncio.get_running_loop().time()
             if left <= 0:
                 raise ConversationBusy(retry_after=5)
-            await self._next_finished(turn.conversation_id, min(left, _POLL_S))
+            await self.live.changed(turn.conversation_id, min(left, _POLL_S))
 
-    async def _next_finished(self, conversation_id: UUID, seconds: float) -> None:
-        """Until a turn of the conversation ends in this process, or the time is over: it may end in another one."""
-        event = self._finished.setdefault(conversation_id, asyncio.Event())
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await event.wait()
+    async def _drive(self, live: LiveTurn, work: Work, clock: Clock) -> TurnDone:
+        live.begin_attempt(work.turn)
+        draft = Draft(
+            work=work,
+            live=live,
+            clock=clock,
+            known=dict(work.conversation.known),
+            policy_state=work.conversation.policy_state,
+        )
+        if work.turn.attempts > MAX_ATTEMPTS:
+            draft.degraded.append("attempts_exhausted")
+        elif live.stop_reason is None:
+            try:
+                await think(draft, self._resources, Toolbox(draft, self._resources, self.leases.id))
+            except Stopped:
+                log.info("turn stopped", turn_id=str(work.turn.id), reason=live.stop_reason)
+        return await self._store(draft)
 
-    async def _drive(self, work: Work) -> AsyncGenerator[TurnEvent]:
-        draft = Draft(known=dict(work.conversation.known), policy_state=work.conversation.policy_state)
-        try:
-            if work.turn.attempts > MAX_ATTEMPTS:
-                draft.degraded.append("attempts_exhausted")
-            else:
-                async for event in think(work, self._resources, draft):
-                    yield event
-            yield await self._store(work, draft)
-        finally:
-            if finished := self._finished.pop(work.conversation.id, None):
-                finished.set()
+    async def _store(self, draft: Draft) -> TurnDone:
+        work, turn, began = draft.work, draft.work.turn, draft.clock.now()
+        result = draft.result()
+        outcome = Outcome(result, draft.known, draft.policy_state, draft.events, draft.trace())
+        stored = await persist(self.db, turn.tenant_id, partial(self._finish, work, outcome))
+        draft.clock.spent("store", began)
+        if stored is result:
+            self._tell(draft, outcome, draft.times())
+        return TurnDone(turn.id, turn.conversation_id, work.agent.id, stored)
 
-    async def _store(self, work: Work, draft: Draft) -> TurnDone:
-        result = draft.result(work)
-        turn = work.turn
-        async with self.db.tenant(turn.tenant_id) as tx:
-            stored = await turns.finish(
-                tx,
-                turn,
-                self.leases.id,
-                result=result,
-                known=draft.known,
-                policy_state=draft.policy_state,
-                events=draft.events,
-            )
-            if stored is None:
-                # Our lease ran out and another process took the turn: what it stored is what counts.
-                current = await turns.get(tx, turn.id)
-                if current is None or current.result is None:
-                    raise ConversationBusy(retry_after=5)
-                result = current.result
-        return TurnDone(turn.id, turn.conversation_id, work.agent.id, result)
+    async def _finish(self, work: Work, outcome: Outcome, tx: TenantTx) -> TurnResult:
+        if await turns.finish(tx, work.turn, self.leases.id, outcome) is not None:
+            return outcome.result
+        # Our lease ran out and another process took the turn, or this was stored before: what is there is what counts.
+        current = await turns.get(tx, work.turn.id)
+        if current is None or current.result is None:
+            raise LeaseLost
+        return current.result
+
+    def _tell(self, draft: Draft, outcome: Outcome, times: StageTimes) -> None:
+        if not self._observers:
+            return
+        work = draft.work
+        report = TurnReport(
+            tenant_id=work.turn.tenant_id,
+            agent_id=work.agent.id,
+            owner_member_id=work.conversation.owner_member_id,
+            conversation_id=work.conversation.id,
+            turn_id=work.turn.id,
+            channel=work.conversation.channel,
+            begun_at=work.turn.received_at,
+            result=outcome.result,
+            trace=outcome.trace,
+            times=times,
+            labels={"tenant": work.tenant.slug, **draft.live.labels},
+        )
+        for observer in self._observers:
+            observer(report)

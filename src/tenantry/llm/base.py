@@ -1,6 +1,6 @@
 """The interface of every model: a request in, a stream of events out."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -155,7 +155,11 @@ class Model(Protocol):
         """How settings, the API and the records name the model."""
         ...
 
-    def respond(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+    def prompt(self, request: ModelRequest) -> str:
+        """The system prompt as the model is sent it; empty for one that reads none."""
+        ...
+
+    def respond(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
         """One step: events until the model is done or waits for the tools that it asked for.
 
         Raises ModelFault, which may come after some of the events: what was said then stays said.

@@ -9,7 +9,7 @@ from fastapi_swagger import patch_fastapi
 
 from tenantry.api.registry import ROUTERS as API_ROUTERS
 from tenantry.channels.registry import ROUTERS as CHANNEL_ROUTERS
-from tenantry.engine.recovery import take_up, watch
+from tenantry.engine.recovery import keep_leases, watch
 from tenantry.server import errors
 from tenantry.server.body_limit import BodyLimit
 from tenantry.server.probes import router as probes
@@ -21,13 +21,14 @@ def create_app(runtime: Runtime) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        await take_up(runtime.engine, sole=runtime.sole)
-        watching = asyncio.create_task(watch(runtime.engine))
+        tasks = [asyncio.create_task(work(runtime.engine)) for work in (watch, keep_leases)]
         try:
             yield
         finally:
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+            await runtime.engine.close()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     app = FastAPI(
         title="Tenantry",

@@ -18,13 +18,12 @@ from tenantry.tools.outbound.client import OutboundHttp
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """An open installation. `sole` says that no other process can be working on its database."""
+    """An open installation."""
 
     settings: Settings
     db: Database
     resources: Resources
     engine: Engine
-    sole: bool
 
 
 @asynccontextmanager
@@ -35,6 +34,6 @@ async def open_runtime(settings: Settings) -> AsyncGenerator[Runtime]:
         models, outbound = Models(settings.model), OutboundHttp(NetworkPolicy(settings.network.allowed))
         try:
             resources = Resources(opened.db, ContactHasher(master), models, outbound)
-            yield Runtime(settings, opened.db, resources, Engine(resources), opened.sole)
+            yield Runtime(settings, opened.db, resources, Engine(resources, sole=opened.sole))
         finally:
             await asyncio.gather(models.close(), outbound.close())

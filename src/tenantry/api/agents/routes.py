@@ -13,7 +13,7 @@ from tenantry.domain.access import Principal
 from tenantry.domain.agent import Agent
 from tenantry.domain.agent_validation import validate_definition
 from tenantry.domain.errors import Conflict, FieldError, Forbidden, InvalidInput, NotFound
-from tenantry.engine.prompt import system_prompt
+from tenantry.engine.prompt import Moment, stable_prompt, system_prompt
 from tenantry.storage.repositories import agents, audit, tenants
 from tenantry.storage.tenancy import TenantTx
 from tenantry.tools.registry import tool_specs
@@ -92,7 +92,7 @@ async def preview_agent(agent_id: UUID, who: CanReadAgents, db: Db, models: AllM
     given = {spec.name for spec in specs}
     return AgentPreview(
         model=agent.definition.model or models.default_name,
-        system_prompt=system_prompt(agent, now=now, known={}),
+        system_prompt=system_prompt(stable_prompt(agent), agent.definition, Moment(now, {}, "http")),
         tools=[ToolOut(name=s.name, description=s.description, parameters=s.parameters) for s in specs],
         functions_without_tool=[f.name for f in agent.definition.enabled_functions() if f.name not in given],
     )

@@ -11,7 +11,7 @@ from tenantry.domain.tools import ToolCallRequest, ToolResult
 from tenantry.storage.isolation.crossing import Crossing
 from tenantry.storage.isolation.seeding import count_audited
 from tenantry.storage.isolation.tables import fingerprints
-from tenantry.storage.repositories import agents, conversations, tool_calls
+from tenantry.storage.repositories import agents, conversations
 from tenantry.storage.tenancy import Database
 from tenantry.tools.base import ToolContext
 from tenantry.tools.outbound.addresses import NetworkPolicy
@@ -31,14 +31,8 @@ class _Acting:
     user_id: str
 
     async def tool(self, name: str, **arguments: object) -> ToolResult:
-        """Claim and call the tool as a turn does; `user_id` is the right one unless given."""
-        request = ToolCallRequest("call", name, {"user_id": self.user_id, **arguments})
-        async with self.db.tenant(self.context.agent.tenant_id) as tx:
-            await tool_calls.claim(tx, self.context.turn_id, self.context.step, request)
-        result = await call_tool(self.context, request)
-        async with self.db.tenant(self.context.agent.tenant_id) as tx:
-            await tool_calls.finish(tx, self.context.turn_id, self.context.step, result.output)
-        return result
+        """Call the tool as a turn does; `user_id` is the right one unless given."""
+        return await call_tool(self.context, ToolCallRequest("call", name, {"user_id": self.user_id, **arguments}))
 
 
 async def _acting_as(db: Database, party: Party) -> _Acting:

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
 
 import aiohttp
@@ -12,7 +12,7 @@ from tenantry.llm.base import ModelEvent, ModelFault, ModelRequest, TextDelta
 from tenantry.llm.chat_completions.answer import Answer
 from tenantry.llm.chat_completions.endpoint import Endpoint, Patience
 from tenantry.llm.chat_completions.faults import from_status, from_stream
-from tenantry.llm.chat_completions.request_body import request_body
+from tenantry.llm.chat_completions.request_body import request_body, system_message
 from tenantry.llm.chat_completions.sse import EventStream
 from tenantry.llm.chat_completions.wire import Chunk, decode_chunk
 
@@ -62,7 +62,11 @@ class ChatCompletions:
         if session is not None:
             await session.close()
 
-    async def respond(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+    def prompt(self, request: ModelRequest) -> str:
+        """The system prompt with the rules of the answer."""
+        return system_message(request, self._endpoint)
+
+    async def respond(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
         """One step, tried again where nothing was said yet and the fault may pass. Raises ModelFault."""
         loop = asyncio.get_running_loop()
         patience = self._endpoint.patience

@@ -19,7 +19,7 @@ def request_body(request: ModelRequest, endpoint: Endpoint) -> bytes:
     formed = wants_form(request.agent)
     body: dict[str, Any] = {
         "model": endpoint.model,
-        "messages": list(_messages(request, _system(request, endpoint) if formed else request.system_prompt)),
+        "messages": list(_messages(request, system_message(request, endpoint))),
         "stream": True,
         "stream_options": {"include_usage": True},
     }
@@ -34,7 +34,10 @@ def request_body(request: ModelRequest, endpoint: Endpoint) -> bytes:
     return msgspec.json.encode(body)
 
 
-def _system(request: ModelRequest, endpoint: Endpoint) -> str:
+def system_message(request: ModelRequest, endpoint: Endpoint) -> str:
+    """The system prompt as it is sent: with the rules of the answer, where it has a form."""
+    if not wants_form(request.agent):
+        return request.system_prompt
     return f"{request.system_prompt}\n\n{answer_rules(request.agent, structured=endpoint.structured)}"
 
 

@@ -1,6 +1,7 @@
 """The form policy as a model."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from dataclasses import replace
 
 from tenantry.llm.base import ModelEvent, ModelRequest
 from tenantry.llm.form_policy.dialogue import hear_message, hear_results
@@ -22,8 +23,15 @@ class FormPolicy:
         """How settings, the API and the records name the model."""
         return "form-policy"
 
-    async def respond(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+    def prompt(self, request: ModelRequest) -> str:
+        """None: it reads the agent's definition."""
+        return ""
+
+    async def respond(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
         """One step: the message, or the results of tools, that `request` ends with."""
+        if request.messages and request.messages[-1].role == "assistant":
+            # What another model said of this turn before it failed.
+            request = replace(request, messages=request.messages[:-1])
         turn = Turn(request)
         last = request.messages[-1] if request.messages else None
         if last is not None and last.role == "tool":

@@ -20,7 +20,8 @@ _object = msgspec.json.Decoder(dict[str, Any])
 _COLUMNS = (
     "c.id AS conversation_id, c.agent_id, c.owner_member_id AS conversation_owner, c.contact_id, c.channel, "
     "c.external_id, c.topic, c.known, c.policy_state, c.last_turn, c.last_event, c.created_at AS began_at, "
-    "c.updated_at AS last_at"
+    "c.updated_at AS last_at, "
+    "(SELECT k.created_at FROM contacts k WHERE k.tenant_id = c.tenant_id AND k.id = c.contact_id) AS contact_since"
 )
 _VISIBLE = "c.tenant_id = $1 AND ($2::uuid IS NULL OR c.owner_member_id IS NULL OR c.owner_member_id = $2)"
 
@@ -41,38 +42,69 @@ def _conversation_from(row: Row, tenant_id: UUID) -> Conversation:
         last_event=row["last_event"],
         created_at=row["began_at"],
         updated_at=row["last_at"],
+        contact_since=row["contact_since"],
     )
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationKey:
-    """How a caller names a conversation: by the text they gave it or, when that is a UUID, perhaps by our own id."""
+    """How a caller names a conversation: by the text they gave it or, when that is a UUID, perhaps by our own id.
+    `identities` are the contact's (kind, hash), the first known one counts; `identified` says that a conversation of
+    somebody else, or of nobody, must not be found."""
 
     external_id: str
     id: UUID | None
+    identities: Sequence[tuple[str, bytes]]
+    identified: bool
+
+
+_FIND = f"""
+    WITH contact AS (
+        SELECT i.contact_id AS id FROM unnest($3::text[], $4::bytea[]) WITH ORDINALITY AS given (kind, hash, position)
+        JOIN contact_identities i ON i.tenant_id = $1 AND i.kind = given.kind AND i.hash = given.hash
+        ORDER BY given.position LIMIT 1
+    )
+    SELECT {_COLUMNS}, {agents.COLUMNS} FROM conversations c
+    JOIN agents a ON a.tenant_id = c.tenant_id AND a.id = c.agent_id AND a.deleted_at IS NULL
+    WHERE {_VISIBLE} AND ($5::uuid IS NULL OR c.agent_id = $5)
+      AND (CASE WHEN EXISTS (SELECT FROM contact)
+           THEN c.contact_id = (SELECT id FROM contact) AND (c.external_id = $6 OR c.id = $7)
+           ELSE NOT $8 AND c.id = $7 AND NOT EXISTS (
+               SELECT FROM contact_identities i WHERE i.tenant_id = c.tenant_id AND i.contact_id = c.contact_id
+               AND i.kind <> 'conversation')
+           END)
+    ORDER BY c.updated_at DESC LIMIT 1 FOR UPDATE OF c
+"""
 
 
 async def find(
-    tx: TenantTx, key: ConversationKey, *, contact_id: UUID | None, agent_id: UUID | None, sees_only: UUID | None
+    tx: TenantTx, key: ConversationKey, *, agent_id: UUID | None, sees_only: UUID | None
 ) -> tuple[Conversation, Agent] | None:
-    """The conversation with its agent, locked until the transaction ends. It must be this contact's; with no contact it
-    must be of one that nothing identifies, and is found by our own id alone."""
-    if contact_id is None and key.id is None:
-        return None
+    """The conversation with its agent, locked until the transaction ends. It must be of the key's contact; where none
+    of the identities is known it must be of a contact that nothing identifies, and is found by our own id alone."""
+    row = await tx.row(
+        _FIND,
+        tx.tenant_id,
+        sees_only,
+        [kind for kind, _ in key.identities],
+        [digest for _, digest in key.identities],
+        agent_id,
+        key.external_id,
+        key.id,
+        key.identified,
+    )
+    return (_conversation_from(row, tx.tenant_id), agents.agent_from(row)) if row else None
+
+
+async def lock(tx: TenantTx, conversation_id: UUID, *, sees_only: UUID | None) -> tuple[Conversation, Agent] | None:
+    """The conversation with its agent when it may be seen, locked until the transaction ends."""
     row = await tx.row(
         f"SELECT {_COLUMNS}, {agents.COLUMNS} FROM conversations c "
         "JOIN agents a ON a.tenant_id = c.tenant_id AND a.id = c.agent_id AND a.deleted_at IS NULL "
-        f"WHERE {_VISIBLE} AND ($6::uuid IS NULL OR c.agent_id = $6) "
-        "AND (CASE WHEN $3::uuid IS NOT NULL THEN c.contact_id = $3 AND (c.external_id = $4 OR c.id = $5) "
-        "ELSE c.id = $5 AND NOT EXISTS (SELECT FROM contact_identities i WHERE i.tenant_id = c.tenant_id "
-        "AND i.contact_id = c.contact_id AND i.kind <> 'conversation') END) "
-        "ORDER BY c.updated_at DESC LIMIT 1 FOR UPDATE OF c",
+        f"WHERE {_VISIBLE} AND c.id = $3 FOR UPDATE OF c",
         tx.tenant_id,
         sees_only,
-        contact_id,
-        key.external_id,
-        key.id,
-        agent_id,
+        conversation_id,
     )
     return (_conversation_from(row, tx.tenant_id), agents.agent_from(row)) if row else None
 
@@ -117,6 +149,17 @@ async def get(tx: TenantTx, conversation_id: UUID, *, sees_only: UUID | None) ->
     return _conversation_from(row, tx.tenant_id) if row else None
 
 
+async def with_agent(tx: TenantTx, conversation_id: UUID) -> tuple[Conversation, Agent]:
+    """The conversation and its agent, also one that was taken out of use: it still answers what it was sent before."""
+    row = await tx.one(
+        f"SELECT {_COLUMNS}, {agents.COLUMNS} FROM conversations c "
+        "JOIN agents a ON a.tenant_id = c.tenant_id AND a.id = c.agent_id WHERE c.tenant_id = $1 AND c.id = $2",
+        tx.tenant_id,
+        conversation_id,
+    )
+    return _conversation_from(row, tx.tenant_id), agents.agent_from(row)
+
+
 async def list_page(
     tx: TenantTx, *, sees_only: UUID | None, agent_id: UUID | None, before: UUID | None, limit: int
 ) -> list[Conversation]:
@@ -133,17 +176,17 @@ async def list_page(
     return [_conversation_from(row, tx.tenant_id) for row in rows]
 
 
-async def messages_before(tx: TenantTx, conversation_id: UUID, number: int, limit: int) -> list[Message]:
+async def messages_before(tx: TenantTx, conversation_id: UUID, number: int, limit: int) -> tuple[Message, ...]:
     """The last `limit` messages before the one with this number, in order."""
     rows = await tx.rows(
-        "SELECT number, turn_id, role, content, created_at FROM messages "
+        "SELECT number, role, content FROM messages "
         "WHERE tenant_id = $1 AND conversation_id = $2 AND number < $3 ORDER BY number DESC LIMIT $4",
         tx.tenant_id,
         conversation_id,
         number,
         limit,
     )
-    return [Message(*row.values()) for row in reversed(rows)]
+    return tuple(Message(*row.values()) for row in reversed(rows))
 
 
 async def events_after(tx: TenantTx, conversation_id: UUID, seq: int, limit: int) -> Sequence[Event]:

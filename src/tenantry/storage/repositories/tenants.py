@@ -52,6 +52,11 @@ async def find(tx: TenantTx, slug: str) -> Tenant | None:
     return tenant_from(row) if row else None
 
 
+async def current(tx: TenantTx) -> Tenant:
+    """The tenant of the transaction."""
+    return tenant_from(await tx.one(f"SELECT {_COLUMNS} FROM tenants WHERE id = $1", tx.tenant_id))
+
+
 async def list_all(tx: TenantTx) -> list[Tenant]:
     """All tenants, for the operator."""
     return [tenant_from(row) for row in await tx.rows(f"SELECT {_COLUMNS} FROM tenants ORDER BY slug")]

@@ -1,7 +1,8 @@
 """Tool calls, claimed before their effect is made."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,46 +14,62 @@ from tenantry.storage.tenancy import TenantTx
 _object = msgspec.json.Decoder(dict[str, Any])
 
 
+class LeaseLost(Exception):
+    """The turn is not ours any more: another process took it up."""
+
+
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """A call that may be made unless `earlier` says what came of it. `repeated` tells that an earlier attempt of the
-    turn claimed the same call and did not live to say what came of it."""
+class RecordedCall:
+    """A call of a turn. Without `result` it was claimed, and nobody lived to say what came of it."""
 
-    earlier: ToolResult | None = None
-    repeated: bool = False
+    step: int
+    name: str
+    arguments: Mapping[str, Any]
+    model: str
+    result: ToolResult | None
 
 
-async def claim(tx: TenantTx, turn_id: UUID, step: int, request: ToolCallRequest) -> Claim:
-    """Claim this step of the turn."""
-    fresh = await tx.row(
-        "INSERT INTO tool_calls (tenant_id, turn_id, step, name, arguments, status) "
-        "VALUES ($1, $2, $3, $4, $5, 'claimed') ON CONFLICT (tenant_id, turn_id, step) DO NOTHING RETURNING step",
+async def recorded(tx: TenantTx, turn_id: UUID) -> tuple[RecordedCall, ...]:
+    """The calls that were claimed for a turn, in order."""
+    rows = await tx.rows(
+        "SELECT step, name, arguments, model, output FROM tool_calls WHERE tenant_id = $1 AND turn_id = $2 "
+        "ORDER BY step",
         tx.tenant_id,
         turn_id,
-        step,
-        request.name,
-        request.arguments,
     )
-    if fresh is not None:
-        return Claim()
-    # A model may take another way in another attempt: then the step is another call, and the row is this one's.
-    row = await tx.one(
-        "UPDATE tool_calls c SET claimed_at = now(), name = $4, "
-        "arguments = CASE WHEN c.name = $4 THEN c.arguments ELSE $5 END, "
-        "status = CASE WHEN c.name = $4 THEN c.status ELSE 'claimed' END, "
-        "output = CASE WHEN c.name = $4 THEN c.output END, "
-        "finished_at = CASE WHEN c.name = $4 THEN c.finished_at END "
-        "FROM (SELECT name FROM tool_calls WHERE tenant_id = $1 AND turn_id = $2 AND step = $3 FOR UPDATE) AS earlier "
-        "WHERE tenant_id = $1 AND turn_id = $2 AND step = $3 RETURNING earlier.name = $4 AS same, c.output",
+    return tuple(
+        RecordedCall(
+            row["step"],
+            row["name"],
+            _object.decode(row["arguments"]),
+            row["model"],
+            ToolResult(_object.decode(row["output"])) if row["output"] else None,
+        )
+        for row in rows
+    )
+
+
+async def claim(
+    tx: TenantTx, turn_id: UUID, lease_id: UUID, first_step: int, requests: Sequence[ToolCallRequest], model: str
+) -> None:
+    """Claim the steps from `first_step` on for these calls. Raises LeaseLost when the turn is another process's, or
+    another attempt of ours has claimed them."""
+    claimed = await tx.execute(
+        "INSERT INTO tool_calls (tenant_id, turn_id, step, name, arguments, model, status) "
+        "SELECT $1, $2, $4 + new.position - 1, new.name, new.arguments::jsonb, $7, 'claimed' "
+        "FROM (SELECT FROM turns WHERE tenant_id = $1 AND id = $2 AND lease_id = $3 AND status = 'running' "
+        "FOR SHARE) AS ours, unnest($5::text[], $6::text[]) WITH ORDINALITY AS new (name, arguments, position) "
+        "ON CONFLICT (tenant_id, turn_id, step) DO NOTHING",
         tx.tenant_id,
         turn_id,
-        step,
-        request.name,
-        request.arguments,
+        lease_id,
+        first_step,
+        [request.name for request in requests],
+        [msgspec.json.encode(request.arguments).decode() for request in requests],
+        model,
     )
-    if row["output"] is not None:
-        return Claim(earlier=ToolResult(_object.decode(row["output"])))
-    return Claim(repeated=row["same"])
+    if claimed != len(requests):
+        raise LeaseLost
 
 
 async def finish(tx: TenantTx, turn_id: UUID, step: int, output: Mapping[str, Any]) -> None:
@@ -65,3 +82,44 @@ async def finish(tx: TenantTx, turn_id: UUID, step: int, output: Mapping[str, An
         step,
         output,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownCall:
+    """A call of which nobody knows what came of it, with where it was made."""
+
+    conversation_id: UUID
+    turn_id: UUID
+    step: int
+    name: str
+    arguments: Mapping[str, Any]
+    claimed_at: datetime
+
+
+async def unknown(
+    tx: TenantTx, *, sees_only: UUID | None, before: datetime | None, limit: int
+) -> Sequence[UnknownCall]:
+    """Up to `limit` calls with an unknown outcome in conversations that may be seen, the newest first."""
+    rows = await tx.rows(
+        "SELECT t.conversation_id, k.turn_id, k.step, k.name, k.arguments, k.claimed_at FROM tool_calls k "
+        "JOIN turns t ON t.tenant_id = k.tenant_id AND t.id = k.turn_id "
+        "JOIN conversations c ON c.tenant_id = k.tenant_id AND c.id = t.conversation_id "
+        "WHERE k.tenant_id = $1 AND k.output ->> 'status' = 'unknown' "
+        "AND ($2::uuid IS NULL OR c.owner_member_id IS NULL OR c.owner_member_id = $2) "
+        "AND ($3::timestamptz IS NULL OR k.claimed_at < $3) ORDER BY k.claimed_at DESC LIMIT $4",
+        tx.tenant_id,
+        sees_only,
+        before,
+        limit,
+    )
+    return [
+        UnknownCall(
+            row["conversation_id"],
+            row["turn_id"],
+            row["step"],
+            row["name"],
+            _object.decode(row["arguments"]),
+            row["claimed_at"],
+        )
+        for row in rows
+    ]

@@ -8,17 +8,27 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from tenantry.domain.agent import Agent
-from tenantry.domain.conversation import Conversation, EventType, Turn, TurnResult, TurnStatus
-from tenantry.domain.errors import NotFound
+from tenantry.domain.conversation import (
+    Conversation,
+    EventType,
+    Message,
+    StopReason,
+    Turn,
+    TurnResult,
+    TurnStatus,
+)
 from tenantry.domain.ids import new_id
+from tenantry.domain.trace import TurnTrace
 from tenantry.domain.values import Known
-from tenantry.storage.repositories import agents, conversations
 from tenantry.storage.tenancy import Row, TenantTx
 
 LEASE_S = 20.0
 _result = msgspec.json.Decoder(TurnResult)
-_COLUMNS = "t.id, t.conversation_id, t.number, t.status, t.request_hash, t.model, t.attempts, t.received_at, t.result"
+_trace = msgspec.json.Decoder(TurnTrace)
+_history = msgspec.json.Decoder(tuple[Message, ...])
+_COLUMNS = (
+    "t.id, t.conversation_id, t.number, t.status, t.request_hash, t.model, t.attempts, t.received_at, t.result, t.stop"
+)
 _LEASE = f"interval '{LEASE_S} seconds'"
 
 
@@ -38,6 +48,7 @@ def _turn_from(row: Row, tenant_id: UUID) -> Turn:
         attempts=row["attempts"],
         received_at=row["received_at"],
         result=_result.decode(row["result"]) if row["result"] else None,
+        stop=row["stop"],
     )
 
 
@@ -53,6 +64,16 @@ class NewTurn:
     lease_id: UUID
 
 
+@dataclass(frozen=True, slots=True)
+class AcceptedTurn:
+    """A turn whose message is kept as the event `seq`; `history` is what was said before it, in order."""
+
+    turn: Turn
+    seq: int
+    history: tuple[Message, ...]
+
+
+# The messages are read as they were before this statement.
 _ACCEPT = f"""
     WITH bumped AS (
         UPDATE conversations SET last_turn = last_turn + 1, last_event = last_event + 1, updated_at = now()
@@ -73,14 +94,21 @@ _ACCEPT = f"""
     ), event AS (
         INSERT INTO events (tenant_id, conversation_id, seq, turn_id, type, data)
         SELECT $1, $2, last_event, $3, '{EventType.MESSAGE_RECEIVED}', jsonb_build_object('text', $9::text) FROM bumped
+    ), history AS (
+        SELECT jsonb_agg(jsonb_build_object('number', number, 'role', role, 'content', content) ORDER BY number) AS said
+        FROM (
+            SELECT number, role, content FROM messages WHERE tenant_id = $1 AND conversation_id = $2
+            ORDER BY number DESC LIMIT $10
+        ) AS last
     )
-    SELECT * FROM turn
+    SELECT turn.*, bumped.last_event AS seq, history.said FROM turn, bumped, history
 """
 
 
-async def accept(tx: TenantTx, conversation: Conversation, new: NewTurn) -> Turn:
+async def accept(tx: TenantTx, conversation: Conversation, new: NewTurn, *, history: int) -> AcceptedTurn:
     """Keep the message, for good, and begin its turn: at once, or queued behind those that are unfinished. The
-    conversation must be locked. Raises AlreadyAccepted when the idempotency key was used by now."""
+    conversation must be locked; of what was said before, the last `history` messages come back. Raises AlreadyAccepted
+    when the idempotency key was used by now."""
     try:
         row = await tx.one(
             _ACCEPT,
@@ -93,10 +121,46 @@ async def accept(tx: TenantTx, conversation: Conversation, new: NewTurn) -> Turn
             new.model,
             new.lease_id,
             new.message,
+            history,
         )
     except asyncpg.UniqueViolationError as error:
         raise AlreadyAccepted from error
-    return _turn_from(row, tx.tenant_id)
+    said = _history.decode(row["said"]) if row["said"] else ()
+    return AcceptedTurn(_turn_from(row, tx.tenant_id), row["seq"], said)
+
+
+async def unfinished(tx: TenantTx, conversation_id: UUID) -> bool:
+    """Whether a message of the conversation is still being answered or waits for it."""
+    return await tx.value(
+        "SELECT EXISTS (SELECT FROM turns WHERE tenant_id = $1 AND conversation_id = $2 "
+        "AND status IN ('queued', 'running'))",
+        tx.tenant_id,
+        conversation_id,
+    )
+
+
+async def stop_unfinished(tx: TenantTx, conversation_id: UUID, reason: StopReason) -> list[UUID]:
+    """Ask that every unfinished turn of the conversation ends where it stands; which ones."""
+    rows = await tx.rows(
+        "UPDATE turns SET stop = $3 WHERE tenant_id = $1 AND conversation_id = $2 AND status IN ('queued', 'running') "
+        "AND stop IS NULL RETURNING id",
+        tx.tenant_id,
+        conversation_id,
+        reason,
+    )
+    return [row["id"] for row in rows]
+
+
+async def stop(tx: TenantTx, turn_id: UUID, reason: StopReason) -> bool:
+    """Ask that an unfinished turn ends where it stands; False when it is done."""
+    touched = await tx.execute(
+        "UPDATE turns SET stop = coalesce(stop, $3) WHERE tenant_id = $1 AND id = $2 "
+        "AND status IN ('queued', 'running')",
+        tx.tenant_id,
+        turn_id,
+        reason,
+    )
+    return touched == 1
 
 
 async def by_idempotency_key(tx: TenantTx, scope: UUID, key: str) -> Turn | None:
@@ -135,35 +199,30 @@ async def start(tx: TenantTx, turn_id: UUID, lease_id: UUID, *, sole: bool) -> T
     return _turn_from(row, tx.tenant_id) if row else None
 
 
-async def renew(tx: TenantTx, turn_ids: Sequence[UUID], lease_id: UUID) -> None:
-    """Say that these turns of ours are still being worked on."""
-    await tx.execute(
+async def renew(tx: TenantTx, turn_ids: Sequence[UUID], lease_id: UUID) -> dict[UUID, StopReason]:
+    """Say that these turns of ours are still being worked on; which of them are to end where they stand."""
+    rows = await tx.rows(
         f"UPDATE turns SET lease_expires_at = now() + {_LEASE} "
-        "WHERE tenant_id = $1 AND id = ANY($2) AND lease_id = $3 AND status IN ('queued', 'running')",
+        "WHERE tenant_id = $1 AND id = ANY($2) AND lease_id = $3 AND status IN ('queued', 'running') "
+        "RETURNING id, stop",
         tx.tenant_id,
         list(turn_ids),
         lease_id,
     )
+    return {row["id"]: row["stop"] for row in rows if row["stop"]}
 
 
-async def with_conversation(tx: TenantTx, turn: Turn) -> tuple[Conversation, Agent, str]:
-    """What a turn is answered from: its conversation, the agent, and the message."""
-    conversation = await conversations.get(tx, turn.conversation_id, sees_only=None)
-    if conversation is None:
-        raise NotFound
-    # An agent that was taken out of use still answers what it was sent before.
+async def received(tx: TenantTx, turn: Turn) -> tuple[str, int]:
+    """The contact's message of a turn, and the sequence number of its event."""
     row = await tx.one(
-        f"SELECT {agents.COLUMNS} FROM agents a WHERE a.tenant_id = $1 AND a.id = $2",
-        tx.tenant_id,
-        conversation.agent_id,
-    )
-    message = await tx.value(
-        "SELECT content FROM messages WHERE tenant_id = $1 AND conversation_id = $2 AND number = $3",
+        "SELECT m.content, (SELECT min(e.seq) FROM events e WHERE e.tenant_id = $1 AND e.turn_id = $4) AS seq "
+        "FROM messages m WHERE m.tenant_id = $1 AND m.conversation_id = $2 AND m.number = $3",
         tx.tenant_id,
         turn.conversation_id,
         2 * turn.number - 1,
+        turn.id,
     )
-    return conversation, agents.agent_from(row), message
+    return row["content"], row["seq"]
 
 
 # The conversation is locked before its turn, as in accepting: the other way round, a replay that holds the conversation
@@ -189,35 +248,46 @@ _FINISH = """
         SELECT $1, done.conversation_id, conversation.last_event - cardinality($7::text[]) + new.position, $2,
                new.type, new.data::jsonb
         FROM done, conversation, unnest($7::text[], $8::text[]) WITH ORDINALITY AS new (type, data, position)
+    ), trace AS (
+        INSERT INTO turn_traces (tenant_id, turn_id, trace) SELECT $1, $2, $11 FROM done
     )
     SELECT last_event FROM conversation
 """
 
 
-async def finish(
-    tx: TenantTx,
-    turn: Turn,
-    lease_id: UUID,
-    *,
-    result: TurnResult,
-    known: Known,
-    policy_state: Mapping[str, Any],
-    events: Sequence[tuple[EventType, Mapping[str, Any]]],
-) -> int | None:
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """All that came of a turn."""
+
+    result: TurnResult
+    known: Known
+    policy_state: Mapping[str, Any]
+    events: Sequence[tuple[EventType, Mapping[str, Any]]]
+    trace: TurnTrace
+
+
+async def finish(tx: TenantTx, turn: Turn, lease_id: UUID, outcome: Outcome) -> int | None:
     """Store all that came of a turn; the sequence number of its last event, or None when it is not ours any more."""
     return await tx.value(
         _FINISH,
         tx.tenant_id,
         turn.id,
         lease_id,
-        result,
-        known,
-        policy_state,
-        [str(kind) for kind, _ in events],
-        [msgspec.json.encode(data).decode() for _, data in events],
-        result.reply,
+        outcome.result,
+        outcome.known,
+        outcome.policy_state,
+        [str(kind) for kind, _ in outcome.events],
+        [msgspec.json.encode(data).decode() for _, data in outcome.events],
+        outcome.result.reply,
         turn.conversation_id,
+        outcome.trace,
     )
+
+
+async def trace(tx: TenantTx, turn_id: UUID) -> TurnTrace | None:
+    """How the turn was answered; None before it is done."""
+    found = await tx.value("SELECT trace FROM turn_traces WHERE tenant_id = $1 AND turn_id = $2", tx.tenant_id, turn_id)
+    return _trace.decode(found) if found else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,189 @@
+"""Turns of this process while they are being answered, for whoever follows them."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from uuid import UUID
+
+from tenantry.domain.conversation import EventType, StopReason, Turn
+from tenantry.engine.events import LiveEvent, TurnDone
+
+
+class Stopped(Exception):
+    """The turn is to end where it stands."""
+
+
+class LiveTurn:
+    """One turn as it grows: all its events so far, and how to end it. Nobody has to follow it."""
+
+    def __init__(self, turn: Turn, seq: int) -> None:
+        """`seq` is the sequence number of the event that brought the message."""
+        self.turn = turn
+        self.seq = seq
+        self.attempt = turn.attempts
+        self.begun = False
+        self.labels: dict[str, str] = {}
+        self.events: list[LiveEvent] = []
+        self.done: TurnDone | None = None
+        self.error: BaseException | None = None
+        self.stop_reason: StopReason | None = turn.stop
+        self._followers: list[asyncio.Future[None]] = []
+        self._scope: asyncio.Timeout | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come."""
+        return self.done is not None or self.error is not None
+
+    def say(self, text: str) -> None:
+        """The next piece of the reply."""
+        self.publish(LiveEvent(EventType.DELTA, {"text": text}))
+
+    def publish(self, event: LiveEvent) -> None:
+        """Tell whoever follows."""
+        self.events.append(event)
+        if self._followers:
+            self._wake()
+
+    def begin_attempt(self, turn: Turn) -> None:
+        """The turn is being answered here from now on."""
+        if self.begun:
+            self.events = []
+        self.begun = True
+        self.turn = turn
+        self.attempt = turn.attempts
+        self.stop_reason = self.stop_reason or turn.stop
+
+    def finish(self, done: TurnDone) -> None:
+        """The turn is stored."""
+        self.done = done
+        self._wake()
+
+    def fail(self, error: BaseException) -> None:
+        """Whoever waits for the turn cannot have its outcome here."""
+        self.error = error
+        self._wake()
+
+    def _wake(self) -> None:
+        followers, self._followers = self._followers, []
+        for follower in followers:
+            _release(follower)
+
+    async def changed(self, seconds: float | None = None) -> None:
+        """Until something is published, the turn ends, or the time is over."""
+        loop = asyncio.get_running_loop()
+        follower: asyncio.Future[None] = loop.create_future()
+        self._followers.append(follower)
+        timer = None if seconds is None else loop.call_later(seconds, _release, follower)
+        try:
+            await follower
+        finally:
+            if timer is not None:
+                timer.cancel()
+            with suppress(ValueError):
+                self._followers.remove(follower)
+
+    async def result(self) -> TurnDone:
+        """The stored turn. Raises what kept it from being stored here."""
+        while not self.ended:
+            await self.changed()
+        if self.done is None:
+            raise self.error or RuntimeError("a turn ended without its outcome")
+        return self.done
+
+    async def follow(self, silence_s: float | None = None) -> AsyncGenerator[list[LiveEvent]]:
+        """All events from the first on, those that came together in one list; an empty one after so long a silence.
+        Ends with the turn."""
+        at = 0
+        while True:
+            fresh = self.events[at:]
+            if not fresh and self.ended:
+                return
+            at += len(fresh)
+            yield fresh
+            if at == len(self.events) and not self.ended:
+                await self.changed(silence_s)
+
+    def stop(self, reason: StopReason) -> None:
+        """End the turn where it stands: at once while a model speaks, after the tools that are running."""
+        self.stop_reason = self.stop_reason or reason
+        if self._scope is not None:
+            self._scope.reschedule(asyncio.get_running_loop().time())
+
+    @asynccontextmanager
+    async def interruptible(self) -> AsyncGenerator[None]:
+        """A stop ends what happens inside. Raises Stopped."""
+        if self.stop_reason is not None:
+            raise Stopped
+        try:
+            async with asyncio.timeout(None) as self._scope:
+                yield
+        except TimeoutError:
+            if self._scope is None or not self._scope.expired():
+                raise
+            raise Stopped from None
+        finally:
+            self._scope = None
+
+
+def _release(follower: "asyncio.Future[None]") -> None:
+    if not follower.done():
+        follower.set_result(None)
+
+
+class LiveTurns:
+    """The live turns of a process, by their own id and by their conversation."""
+
+    def __init__(self) -> None:
+        self._turns: dict[UUID, LiveTurn] = {}
+        self._of_conversation: dict[UUID, list[LiveTurn]] = {}
+        self._watchers: defaultdict[UUID, list[asyncio.Future[None]]] = defaultdict(list)
+
+    def __len__(self) -> int:
+        return len(self._turns)
+
+    def add(self, live: LiveTurn) -> None:
+        """A turn that is answered, or waits to be, here."""
+        self._turns[live.turn.id] = live
+        self._of_conversation.setdefault(live.turn.conversation_id, []).append(live)
+        self.notify(live.turn.conversation_id)
+
+    def remove(self, live: LiveTurn) -> None:
+        """It has ended; who watches its conversation is told."""
+        conversation_id = live.turn.conversation_id
+        del self._turns[live.turn.id]
+        others = self._of_conversation[conversation_id]
+        others.remove(live)
+        if not others:
+            del self._of_conversation[conversation_id]
+        self.notify(conversation_id)
+
+    def get(self, turn_id: UUID) -> LiveTurn | None:
+        """The live turn of that id."""
+        return self._turns.get(turn_id)
+
+    def running(self, conversation_id: UUID) -> LiveTurn | None:
+        """The turn of the conversation that is being answered here; those that wait for it come later."""
+        return next((live for live in self._of_conversation.get(conversation_id, ()) if live.begun), None)
+
+    def notify(self, conversation_id: UUID) -> None:
+        """Something has changed in the conversation."""
+        for watcher in self._watchers.pop(conversation_id, ()):
+            _release(watcher)
+
+    async def changed(self, conversation_id: UUID, seconds: float) -> None:
+        """Until `notify`, or until the time is over: it may change in another process."""
+        watcher: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._watchers[conversation_id].append(watcher)
+        try:
+            async with asyncio.timeout(seconds):
+                await watcher
+        except TimeoutError:
+            pass
+        finally:
+            if watchers := self._watchers.get(conversation_id):
+                with suppress(ValueError):
+                    watchers.remove(watcher)
+                if not watchers:
+                    del self._watchers[conversation_id]
