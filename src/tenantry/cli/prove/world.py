@@ -45,6 +45,11 @@ class Party:
         return f"talk-{self.word}"
 
     @property
+    def secret_name(self) -> str:
+        """The name of the party's sealed secret."""
+        return f"secret-{self.word}"
+
+    @property
     def email(self) -> str:
         """The address of the party's contact."""
         return f"{self.word}@contact.example"
