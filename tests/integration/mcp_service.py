@@ -9,7 +9,7 @@ from typing import Any
 import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tenantry.server.serving import bind
 
@@ -29,11 +29,12 @@ class Called:
 @dataclass
 class Service:
     """The server; `requests` are the HTTP methods in order, `effects` the different keys it was called under. With
-    `legacy` it speaks the protocol of sessions only; `drop` is how many calls it drops after they were made."""
+    `legacy` it speaks the protocol of sessions only; the answers to the first `cut` calls break off."""
 
     url: str = ""
     legacy: bool = False
-    drop: int = 0
+    cut: int = 0
+    broken_off: int = 0
     called: list[Called] = field(default_factory=list[Called])
     requests: list[str] = field(default_factory=list[str])
     over: asyncio.Event = field(default_factory=asyncio.Event)
@@ -69,8 +70,7 @@ def _server(service: Service) -> MCPServer:
     @server.tool()
     async def hang(property_address: str, context: Context[Any, Any]) -> str:
         service.note("hang", context)
-        if len(service.called) > service.drop:
-            await service.over.wait()
+        await service.over.wait()
         return "at last"
 
     @server.tool()
@@ -93,7 +93,16 @@ def _remembering(service: Service, app: ASGIApp) -> ASGIApp:
                 await send({"type": "http.response.start", "status": 400, "headers": []})
                 await send({"type": "http.response.body", "body": b"no such version"})
                 return
-        await app(scope, receive, send)
+
+        async def cutting(message: Message) -> None:
+            due = min(len(service.called), service.cut) > service.broken_off
+            if message["type"] == "http.response.body" and due:
+                service.broken_off += 1
+                # The server drops the connection of an app that fails in the middle of its answer.
+                raise ConnectionAbortedError
+            await send(message)
+
+        await app(scope, receive, cutting)
 
     return answer
 

@@ -1,5 +1,6 @@
 """A function that calls a tool of the tenant's own MCP server, against a real one on loopback."""
 
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
@@ -184,6 +185,32 @@ async def test_secrets_are_sent_and_do_not_come_back(party: Party, outbound: Out
     assert [called.headers["authorization"] for called in service.called] == [f"Bearer {SECRET}"] * 2
 
 
+class Heard(logging.Handler):
+    """All that reaches the log of the process."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+@pytest.mark.parametrize("path", ["text:hello", "redirect:307?to=http://127.0.0.1:1/", "status:503"])
+async def test_what_the_sdk_logs_reaches_no_log(party: Party, outbound: OutboundHttp, path: str) -> None:
+    heard, root = Heard(), logging.getLogger()
+    root.addHandler(heard)
+    level = root.level
+    root.setLevel(logging.DEBUG)
+    try:
+        async with valuation_service.serving() as other:
+            assert (await ask(context_for(party, outbound, McpCall(f"{other.url}/{path}"))))["status"] == "failed"
+    finally:
+        root.removeHandler(heard)
+        root.setLevel(level)
+    assert {record.name.split(".")[0] for record in heard.records} <= {"aiohttp", "asyncio"}
+
+
 async def test_without_its_secret_nothing_is_sent(party: Party, outbound: OutboundHttp, service: Service) -> None:
     call = McpCall(service.url, headers=(Header("Authorization", secret="crm"),))
     output = await ask(context_for(party, outbound, call))
@@ -199,6 +226,21 @@ async def test_an_idempotent_call_is_made_again_under_its_key(
     assert (output["status"], output["reason"]) == ("unknown", "outcome_unknown")
     assert len(service.called) == 2
     assert len(service.effects) == 1
+
+
+@pytest.mark.parametrize("json_response", [True, False])
+@pytest.mark.parametrize(
+    ("cut", "idempotent", "status", "made"), [(1, False, "unknown", 1), (1, True, "ok", 2), (2, True, "unknown", 2)]
+)
+async def test_a_connection_that_breaks_off(
+    party: Party, outbound: OutboundHttp, cut: int, idempotent: bool, status: str, made: int, json_response: bool
+) -> None:
+    async with serving(json_response=json_response) as service:
+        service.cut = cut
+        output = await ask(context_for(party, outbound, McpCall(service.url, idempotent=idempotent)))
+        assert output["status"] == status
+        assert len(service.called) == made
+        assert len(service.effects) == 1
 
 
 @pytest.mark.parametrize(("idempotent", "status", "made"), [(False, "unknown", 0), (True, "ok", 1)])
