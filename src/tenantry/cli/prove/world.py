@@ -49,14 +49,14 @@ class Party:
         return f"talk-{self.word}"
 
     @property
+    def secret_name(self) -> str:
+        """The name of the party's sealed secret."""
+        return f"secret-{self.word}"
+
+    @property
     def email(self) -> str:
         """The address of the party's contact."""
         return f"{self.word}@contact.example"
-
-    @property
-    def secret_name(self) -> str:
-        """The name of the party's secret."""
-        return f"secret-{self.word}"
 
     @property
     def secret_value(self) -> str:
