@@ -16,9 +16,11 @@ class Scope(StrEnum):
     AGENTS_WRITE = "agents:write"
     CONVERSATIONS_READ = "conversations:read"
     CALENDAR_READ = "calendar:read"
+    USAGE_READ = "usage:read"
+    LIMITS_WRITE = "limits:write"
 
 
-READING = frozenset({Scope.AGENTS_READ, Scope.CONVERSATIONS_READ, Scope.CALENDAR_READ})
+READING = frozenset({Scope.AGENTS_READ, Scope.CONVERSATIONS_READ, Scope.CALENDAR_READ, Scope.USAGE_READ})
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
     Role.OWNER: frozenset(Scope),
     Role.ADMIN: frozenset(Scope),

@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from tenantry.domain.limits import TenantLimits
+
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
@@ -19,6 +21,7 @@ class Tenant:
     allowed_models: tuple[str, ...]
     active_agent_id: UUID | None
     settings_stamp: int = 0
+    limits: TenantLimits = TenantLimits()
 
 
 class Role(StrEnum):

@@ -1,5 +1,6 @@
 """Errors as problem details (RFC 9457), each with a stable code."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,7 +26,7 @@ def problem(error: TenantryError) -> Response:
     body = _body(error.status, error.code, error.detail, retryable=error.retryable)
     if error.errors:
         body["errors"] = error.errors
-    headers = {"Retry-After": str(max(1, round(error.retry_after)))} if error.retry_after is not None else {}
+    headers = {"Retry-After": str(max(1, math.ceil(error.retry_after)))} if error.retry_after is not None else {}
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return _response(error.status, {**body, **error.extra}, headers)

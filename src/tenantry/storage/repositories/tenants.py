@@ -6,14 +6,17 @@ import asyncpg
 
 from tenantry.domain.errors import Conflict
 from tenantry.domain.ids import new_id
+from tenantry.domain.limits import TenantLimits
 from tenantry.domain.tenant import Member, Role, Tenant
+from tenantry.storage.repositories import limits
 from tenantry.storage.tenancy import Row, TenantTx
 
 _COLUMNS = "id AS tenant_id, slug, name AS tenant_name, time_zone, allowed_models, active_agent_id"
 
 
-def tenant_from(row: Row) -> Tenant:
-    """The tenant of a row that has all columns of tenants, its id as tenant_id."""
+def tenant_from(row: Row, within: TenantLimits | None = None) -> Tenant:
+    """The tenant of a row that has all columns of tenants, its id as tenant_id; `within` are its limits where they
+    were asked for."""
     return Tenant(
         id=row["tenant_id"],
         slug=row["slug"],
@@ -21,6 +24,7 @@ def tenant_from(row: Row) -> Tenant:
         time_zone=row["time_zone"],
         allowed_models=tuple(row["allowed_models"]),
         active_agent_id=row["active_agent_id"],
+        limits=within or TenantLimits(),
     )
 
 
@@ -50,6 +54,14 @@ async def find(tx: TenantTx, slug: str) -> Tenant | None:
     """The tenant of that slug, for the operator."""
     row = await tx.row(f"SELECT {_COLUMNS} FROM tenants WHERE slug = $1", slug)
     return tenant_from(row) if row else None
+
+
+async def own(tx: TenantTx) -> Tenant:
+    """The transaction's tenant, with its limits."""
+    row = await tx.one(
+        f"SELECT {_COLUMNS}, {limits.EFFECTIVE} FROM tenants t {limits.JOIN} WHERE id = $1", tx.tenant_id
+    )
+    return tenant_from(row, limits.limits_from(row))
 
 
 async def list_all(tx: TenantTx) -> list[Tenant]:
