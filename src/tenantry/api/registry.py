@@ -5,5 +5,7 @@ from fastapi import APIRouter
 from tenantry.api.agents.routes import router as agents
 from tenantry.api.calendars.routes import router as calendars
 from tenantry.api.conversations.routes import router as conversations
+from tenantry.api.limits.routes import router as limits
+from tenantry.api.usage.routes import router as usage
 
-ROUTERS: tuple[APIRouter, ...] = (agents, conversations, calendars)
+ROUTERS: tuple[APIRouter, ...] = (agents, conversations, calendars, usage, limits)

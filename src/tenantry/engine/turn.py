@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from tenantry.domain.conversation import Turn, TurnStatus
+from tenantry.domain.conversation import Turn, TurnResult, TurnStatus
 from tenantry.domain.errors import ConversationBusy
 from tenantry.domain.ids import new_id
 from tenantry.engine.accept import Accepted, Work, accept, resume
@@ -15,8 +15,9 @@ from tenantry.engine.inbound import Inbound
 from tenantry.engine.leases import Leases
 from tenantry.engine.resources import Resources
 from tenantry.engine.think import Draft, think
-from tenantry.storage.repositories import turns
+from tenantry.storage.repositories import turns, usage
 from tenantry.storage.repositories.turns import AlreadyAccepted
+from tenantry.storage.repositories.usage import UsageRow
 
 MAX_ATTEMPTS = 5
 WAIT_S = 60.0
@@ -127,4 +128,19 @@ class Engine:
                 if current is None or current.result is None:
                     raise ConversationBusy(retry_after=5)
                 result = current.result
+            else:
+                await usage.insert(tx, [_usage_row(work, result)])
         return TurnDone(turn.id, turn.conversation_id, work.agent.id, result)
+
+
+def _usage_row(work: Work, result: TurnResult) -> UsageRow:
+    conversation = work.conversation
+    return UsageRow(
+        turn_id=work.turn.id,
+        model=result.model or work.turn.model,
+        agent_id=conversation.agent_id,
+        owner_member_id=conversation.owner_member_id,
+        conversation_id=conversation.id,
+        channel=conversation.channel,
+        usage=result.usage,
+    )

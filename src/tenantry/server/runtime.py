@@ -5,6 +5,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from tenantry.auth.budgets import BudgetLedger
+from tenantry.auth.rate_limits import RateLimiter
 from tenantry.credentials.master_key import ContactHasher, load_master_key
 from tenantry.engine.resources import Resources
 from tenantry.engine.turn import Engine
@@ -24,6 +26,8 @@ class Runtime:
     db: Database
     resources: Resources
     engine: Engine
+    limiter: RateLimiter
+    budgets: BudgetLedger
     sole: bool
 
 
@@ -32,9 +36,18 @@ async def open_runtime(settings: Settings) -> AsyncGenerator[Runtime]:
     """Open the installation while inside. Raises ConfigurationError and DatabaseUnavailable."""
     master = load_master_key(settings.home, settings.master_key)
     async with open_database(settings.home, settings.database, master.password) as opened:
+        limiter = RateLimiter(settings.limits, settings.redis)
         models, outbound = Models(settings.model), OutboundHttp(NetworkPolicy(settings.network.allowed))
         try:
             resources = Resources(opened.db, ContactHasher(master), models, outbound)
-            yield Runtime(settings, opened.db, resources, Engine(resources), opened.sole)
+            yield Runtime(
+                settings=settings,
+                db=opened.db,
+                resources=resources,
+                engine=Engine(resources),
+                limiter=limiter,
+                budgets=BudgetLedger(opened.db),
+                sole=opened.sole,
+            )
         finally:
-            await asyncio.gather(models.close(), outbound.close())
+            await asyncio.gather(models.close(), outbound.close(), limiter.close())

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tenantry.api.common import AllModels, Db
 from tenantry.auth.principals import CanEditAgents, CanReadAgents, CanReply
+from tenantry.channels.admission import admit
 from tenantry.channels.http_reply.schemas import ComponentOut, ConfigIn, ConfigOut, HealthOut, ReplyIn, ReplyOut
 from tenantry.domain.access import Principal
 from tenantry.domain.agent import Agent, AgentDefinition
@@ -34,7 +35,8 @@ _definition: TypeAdapter[AgentDefinition] = TypeAdapter(AgentDefinition)
 async def reply(body: ReplyIn, who: CanReply, request: Request) -> Response:
     """Answer a contact's message."""
     _check_client(body.client_id, who)
-    engine: Engine = request.app.state.runtime.engine
+    runtime = request.app.state.runtime
+    engine: Engine = runtime.engine
     inbound = Inbound(
         principal=who,
         channel="http",
@@ -47,6 +49,7 @@ async def reply(body: ReplyIn, who: CanReply, request: Request) -> Response:
         model=body.model,
         idempotency_key=clean_reference("idempotencyKey", body.idempotency_key),
     )
+    await admit(inbound, runtime.limiter, runtime.resources.hasher)
     done: TurnDone | None = None
     async for event in engine.run_turn(inbound):
         if isinstance(event, TurnDone):

@@ -3,8 +3,6 @@
 from dataclasses import astuple, dataclass
 from uuid import UUID
 
-import asyncpg
-
 from tenantry.domain.limits import LIMIT_NAMES, Budget, LimitValues, RateLimits, TenantLimits
 from tenantry.storage.tenancy import Row, TenantTx
 
@@ -94,20 +92,15 @@ async def member_budgets(tx: TenantTx, *, sees_only: UUID | None = None) -> list
 async def set_member_budget(tx: TenantTx, member_id: UUID, budget: Budget) -> bool:
     """Set a member's budget, or with an unbounded one take it away; False when the tenant has no such member."""
     if not budget.bounded:
-        await tx.execute(
-            "DELETE FROM member_budgets WHERE tenant_id = $1 AND member_id = $2", tx.tenant_id, member_id
-        )
+        await tx.execute("DELETE FROM member_budgets WHERE tenant_id = $1 AND member_id = $2", tx.tenant_id, member_id)
         return True
-    try:
-        await tx.execute(
-            "INSERT INTO member_budgets (tenant_id, member_id, monthly_tokens, monthly_cost_micros) "
-            "VALUES ($1, $2, $3, $4) ON CONFLICT (tenant_id, member_id) "
-            "DO UPDATE SET monthly_tokens = $3, monthly_cost_micros = $4",
-            tx.tenant_id,
-            member_id,
-            budget.monthly_tokens,
-            budget.monthly_cost_micros,
-        )
-    except asyncpg.ForeignKeyViolationError:
-        return False
-    return True
+    touched = await tx.execute(
+        "INSERT INTO member_budgets (tenant_id, member_id, monthly_tokens, monthly_cost_micros) "
+        "SELECT tenant_id, id, $3, $4 FROM members WHERE tenant_id = $1 AND id = $2 AND removed_at IS NULL "
+        "ON CONFLICT (tenant_id, member_id) DO UPDATE SET monthly_tokens = $3, monthly_cost_micros = $4",
+        tx.tenant_id,
+        member_id,
+        budget.monthly_tokens,
+        budget.monthly_cost_micros,
+    )
+    return touched == 1
