@@ -12,7 +12,7 @@ import structlog
 
 from tenantry.auth.redis_windows import RedisAway, RedisWindows
 from tenantry.domain.errors import RateLimited
-from tenantry.domain.limits import RateLimits
+from tenantry.domain.limits import TenantLimits
 from tenantry.settings import LimitSettings, RedisSettings
 
 log = structlog.get_logger()
@@ -75,8 +75,7 @@ class MemoryWindows:
     def _window(self, key: Key) -> deque[float]:
         window = self._young.get(key)
         if window is None:
-            window = self._old.pop(key, None)
-            self._young[key] = window = deque() if window is None else window
+            window = self._young[key] = self._old.pop(key, None) or deque[float]()
         return window
 
     def _turn_over(self, now: float) -> None:
@@ -84,6 +83,9 @@ class MemoryWindows:
         self._old = self._young if now < self._turns_over_at + WINDOW_S else {}
         self._young = {}
         self._turns_over_at = now + WINDOW_S
+
+
+_NONE = TenantLimits()
 
 
 class RateLimiter:
@@ -100,7 +102,7 @@ class RateLimiter:
         self._away_until = 0.0
 
     async def admit(
-        self, tenant_id: UUID, member_id: UUID | None, contact: str | None, limits: RateLimits | None = None
+        self, tenant_id: UUID, member_id: UUID | None, contact: str | None, limits: TenantLimits | None = None
     ) -> None:
         """Count one message, or refuse it and count nothing. `contact` is a keyed hash or an id of ours, never what
         names a person; `limits` are those of the tenant, which come before the installation's.
@@ -120,17 +122,19 @@ class RateLimiter:
             await self._redis.close()
 
     def _asked(
-        self, tenant_id: UUID, member_id: UUID | None, contact: str | None, limits: RateLimits | None
+        self, tenant_id: UUID, member_id: UUID | None, contact: str | None, limits: TenantLimits | None
     ) -> list[Asked]:
-        own, default = limits or RateLimits(), self._defaults
+        granted, own, default = (limits or _NONE).rates, (limits or _NONE).own_rates, self._defaults
         asked: list[Asked] = []
-        amount = own.contact_per_minute or default.contact_per_minute
-        if contact is not None and amount is not None:
-            asked.append(Asked((tenant_id, "contact", contact), amount))
-        amount = own.member_per_minute or default.member_per_minute
-        if member_id is not None and amount is not None:
-            asked.append(Asked((tenant_id, "member", member_id), amount))
-        amount = own.tenant_per_minute or default.tenant_per_minute
+        if contact is not None:
+            amount = _amount(granted.contact_per_minute, own.contact_per_minute, default.contact_per_minute)
+            if amount is not None:
+                asked.append(Asked((tenant_id, "contact", contact), amount))
+        if member_id is not None:
+            amount = _amount(granted.member_per_minute, own.member_per_minute, default.member_per_minute)
+            if amount is not None:
+                asked.append(Asked((tenant_id, "member", member_id), amount))
+        amount = _amount(granted.tenant_per_minute, own.tenant_per_minute, default.tenant_per_minute)
         if amount is not None:
             asked.append(Asked((tenant_id, "tenant", ""), amount))
         return asked
@@ -150,6 +154,11 @@ class RateLimiter:
             log.info("redis is back")
             self._away_until = 0.0
         return None if index_and_wait is None else (asked[index_and_wait[0]], index_and_wait[1])
+
+
+def _amount(granted: int | None, own: int | None, default: int | None) -> int | None:
+    most = default if granted is None else granted
+    return most if own is None or (most is not None and most < own) else own
 
 
 def _rate_limited(asked: Asked, wait: float) -> RateLimited:

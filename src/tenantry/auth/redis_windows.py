@@ -34,7 +34,7 @@ class RedisWindows:
         scheme, _, rest = url.partition("://")
         if scheme not in _SCHEMES:
             raise ConfigurationError("REDIS_URL must begin with redis://, rediss:// or unix://.")
-        self._pool = BlockingConnectionPool.from_url(
+        self._pool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]
             url,
             max_connections=_CONNECTIONS,
             timeout=TIMEOUT_S,

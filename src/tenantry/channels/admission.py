@@ -8,7 +8,7 @@ from tenantry.engine.inbound import Inbound
 async def admit(inbound: Inbound, limiter: RateLimiter, hasher: ContactHasher) -> None:
     """Count the message against its contact, member and tenant. Raises RateLimited."""
     who = inbound.principal
-    await limiter.admit(who.tenant_id, who.member_id, _contact(inbound, hasher), who.tenant.limits.rates)
+    await limiter.admit(who.tenant_id, who.member_id, _contact(inbound, hasher), who.tenant.limits)
 
 
 def _contact(inbound: Inbound, hasher: ContactHasher) -> str | None:

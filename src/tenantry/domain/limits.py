@@ -31,7 +31,7 @@ class Budget:
 @dataclass(frozen=True, slots=True)
 class RateLimits:
     """Messages in any 60 seconds from one contact, under one member's keys, and for the whole tenant. None is no
-    limit of its own: the installation's default where there is one."""
+    limit."""
 
     contact_per_minute: int | None = None
     member_per_minute: int | None = None
@@ -40,10 +40,12 @@ class RateLimits:
 
 @dataclass(frozen=True, slots=True)
 class TenantLimits:
-    """What counts for a tenant: the smaller of what the operator grants and of what the tenant allows itself.
-    `members_have_budgets` says that some of its members have budgets of their own."""
+    """What counts for a tenant: `rates` that the operator grants it, which stand in for the installation's; `own_rates`
+    with which it lowers them; the smaller of the budgets of both. `members_have_budgets` says that some of its members
+    have budgets of their own."""
 
     rates: RateLimits = RateLimits()
+    own_rates: RateLimits = RateLimits()
     budget: Budget = Budget()
     members_have_budgets: bool = False
 

@@ -1,6 +1,6 @@
 """Client businesses and the people who belong to them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -21,7 +21,7 @@ class Tenant:
     allowed_models: tuple[str, ...]
     active_agent_id: UUID | None
     settings_stamp: int = 0
-    limits: TenantLimits = TenantLimits()
+    limits: TenantLimits = field(default_factory=TenantLimits)
 
 
 class Role(StrEnum):

@@ -71,7 +71,7 @@ GRANT UPDATE (own_contact_per_minute, own_member_per_minute, own_tenant_per_minu
 GRANT SELECT, INSERT, UPDATE, DELETE ON member_budgets TO tenantry_app;
 
 GRANT SELECT, INSERT, UPDATE ON tenant_limits TO tenantry_operator;
-GRANT SELECT, INSERT ON member_budgets, usage TO tenantry_operator;
+GRANT SELECT, INSERT, UPDATE ON member_budgets TO tenantry_operator;
 
 -- migrate:down
 -- Forward only: a mistake is mended by the next migration.

@@ -7,8 +7,13 @@ from tenantry.domain.limits import LIMIT_NAMES, Budget, LimitValues, RateLimits,
 from tenantry.storage.tenancy import Row, TenantTx
 
 # For queries that join tenant_limits as l; a tenant without a row has none.
-EFFECTIVE = ", ".join(f"LEAST(l.{name}, l.own_{name}) AS {name}" for name in LIMIT_NAMES) + (
-    ", EXISTS (SELECT FROM member_budgets b WHERE b.tenant_id = t.id) AS members_have_budgets"
+_RATES = ("contact_per_minute", "member_per_minute", "tenant_per_minute")
+EFFECTIVE = ", ".join(
+    (
+        *(f"l.{name}, l.own_{name}" for name in _RATES),
+        *(f"LEAST(l.{name}, l.own_{name}) AS {name}" for name in ("monthly_tokens", "monthly_cost_micros")),
+        "EXISTS (SELECT FROM member_budgets b WHERE b.tenant_id = t.id) AS members_have_budgets",
+    )
 )
 JOIN = "LEFT JOIN tenant_limits l ON l.tenant_id = t.id"
 
@@ -16,7 +21,8 @@ JOIN = "LEFT JOIN tenant_limits l ON l.tenant_id = t.id"
 def limits_from(row: Row) -> TenantLimits:
     """The limits of a row that has the columns of `EFFECTIVE`."""
     return TenantLimits(
-        rates=RateLimits(row["contact_per_minute"], row["member_per_minute"], row["tenant_per_minute"]),
+        rates=RateLimits(*(row[name] for name in _RATES)),
+        own_rates=RateLimits(*(row[f"own_{name}"] for name in _RATES)),
         budget=Budget(row["monthly_tokens"], row["monthly_cost_micros"]),
         members_have_budgets=row["members_have_budgets"],
     )
