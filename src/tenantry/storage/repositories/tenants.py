@@ -89,7 +89,9 @@ async def set_active_agent(tx: TenantTx, agent_id: UUID) -> None:
 
 async def lock_active_agent(tx: TenantTx) -> UUID | None:
     """The active agent, with nobody else changing which it is until the transaction ends."""
-    return await tx.value("SELECT active_agent_id FROM tenants WHERE id = $1 FOR UPDATE", tx.tenant_id)
+    # NO KEY: rows that refer to the tenant may be inserted meanwhile, also by a turn that holds a conversation which
+    # this transaction waits for.
+    return await tx.value("SELECT active_agent_id FROM tenants WHERE id = $1 FOR NO KEY UPDATE", tx.tenant_id)
 
 
 async def add_member(tx: TenantTx, email: str, role: Role, display_name: str) -> UUID:
