@@ -141,8 +141,12 @@ class RateLimiter:
 
     async def _shared(self, redis: RedisWindows, asked: list[Asked]) -> tuple[Asked, float] | None:
         now = self._clock()
+        away = self._away_until > 0
         if now < self._away_until:
             return self._memory.admit(asked)
+        if away:
+            # One message finds out whether Redis is back; the others do not wait for it.
+            self._away_until = now + RETRY_REDIS_S
         try:
             index_and_wait = await redis.admit([(one.key, one.amount) for one in asked])
         except RedisAway as error:
@@ -150,7 +154,7 @@ class RateLimiter:
                 log.warning("redis is away, each process limits by itself", error=str(error))
             self._away_until = self._clock() + RETRY_REDIS_S
             return self._memory.admit(asked)
-        if self._away_until:
+        if away:
             log.info("redis is back")
             self._away_until = 0.0
         return None if index_and_wait is None else (asked[index_and_wait[0]], index_and_wait[1])
