@@ -230,7 +230,7 @@ async def test_readings_in_the_midst_of_turns_lose_nothing(
         assert await tx.value("SELECT sum(input_tokens + output_tokens) FROM usage") == 60 * 100
 
 
-async def test_what_is_old_is_read_once(tenant: TenantForTest, database: Database, times: Times) -> None:
+async def test_sums_stay_right_while_readings_move_on(tenant: TenantForTest, database: Database, times: Times) -> None:
     found = await of_tenant(database, tenant, monthly_tokens=100_000)
     times.moment = datetime(2026, 11, 20, tzinfo=UTC)
     ledger = times.ledger(database)

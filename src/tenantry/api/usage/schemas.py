@@ -84,10 +84,10 @@ def write_cursor(key: str) -> str:
 def read_cursor(text: str) -> str:
     """The key that a cursor of ours comes after. Raises InvalidInput for any other text."""
     try:
-        mark, _, key = base64.urlsafe_b64decode(text.encode("ascii")).decode().partition("=")
-        if mark or "\0" in key:
+        marked = base64.urlsafe_b64decode(text.encode("ascii")).decode()
+        if not marked.startswith("=") or "\0" in marked:
             raise ValueError("a cursor begins with its mark")
-        return key
+        return marked[1:]
     except (ValueError, binascii.Error) as error:
         raise InvalidInput(
             "`cursor` is none of ours; begin again without one.", errors=[FieldError("cursor", "is not valid")]
