@@ -169,8 +169,8 @@ async def sums(
 
 @dataclass(frozen=True, slots=True)
 class OwnerSpend:
-    """What an owner's agents (None: the tenant's own) used: `tokens` in and out, and how many turns used any.
-    `settled` says that it was used before the instant that was asked for."""
+    """What an owner's agents (None: the tenant's own) used: `tokens` in and out, and how many turns used any (one
+    that used two models counts twice, as telling them apart would cost a sort of the month). `settled` says that it was used before the instant that was asked for."""
 
     owner_member_id: UUID | None
     settled: bool
@@ -184,7 +184,7 @@ async def spent(tx: TenantTx, begins: datetime, settled_before: datetime, ends: 
     rows = await tx.rows(
         "SELECT owner_member_id, at < $3 AS settled, sum(input_tokens + output_tokens)::bigint AS tokens, "
         "sum(cost_micros)::bigint AS cost_micros, "
-        "count(DISTINCT turn_id) FILTER (WHERE input_tokens + output_tokens > 0) AS turns "
+        "count(*) FILTER (WHERE input_tokens + output_tokens > 0) AS turns "
         "FROM usage WHERE tenant_id = $1 AND at >= $2 AND at < $4 GROUP BY 1, 2",
         tx.tenant_id,
         begins,
