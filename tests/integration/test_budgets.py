@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -14,7 +15,7 @@ from tenantry.domain.ids import new_id
 from tenantry.domain.limits import Budget, LimitValues
 from tenantry.domain.tenant import Tenant
 from tenantry.storage.repositories import limits, tenants, usage
-from tenantry.storage.repositories.usage import UsageRow
+from tenantry.storage.repositories.usage import OwnerSpend, UsageRow
 from tenantry.storage.tenancy import Database
 from tests.conftest import TenantForTest
 
@@ -228,6 +229,32 @@ async def test_readings_in_the_midst_of_turns_lose_nothing(
         times.seconds += RELOAD_S
     async with database.tenant(tenant.id) as tx:
         assert await tx.value("SELECT sum(input_tokens + output_tokens) FROM usage") == 60 * 100
+
+
+async def test_what_is_settled_while_the_table_is_read_is_not_lost(
+    tenant: TenantForTest, database: Database, times: Times, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = await of_tenant(database, tenant, monthly_tokens=10_000)
+    ledger, read = times.ledger(database), usage.spent
+    running = await ledger.reserve(found, None)
+
+    async def spent(*arguments: Any) -> list[OwnerSpend]:
+        # What was read is older than what is stored and settled before the reading comes back.
+        rows = await read(*arguments)
+        await store(database, found, None, tokens(9_000))
+        ledger.settle(running, tokens(9_000))
+        return rows
+
+    monkeypatch.setattr(usage, "spent", spent)
+    times.seconds += RELOAD_S
+    with pytest.raises(BudgetExhausted) as error:
+        await ledger.reserve(found, None)
+    assert error.value.extra["used"] == 9_000
+    monkeypatch.undo()
+    times.seconds += RELOAD_S
+    with pytest.raises(BudgetExhausted) as error:
+        await ledger.reserve(found, None)
+    assert error.value.extra["used"] == 9_000
 
 
 async def test_sums_stay_right_while_readings_move_on(tenant: TenantForTest, database: Database, times: Times) -> None:

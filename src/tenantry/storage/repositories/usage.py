@@ -170,7 +170,8 @@ async def sums(
 @dataclass(frozen=True, slots=True)
 class OwnerSpend:
     """What an owner's agents (None: the tenant's own) used: `tokens` in and out, and how many turns used any (one
-    that used two models counts twice, as telling them apart would cost a sort of the month). `settled` says that it was used before the instant that was asked for."""
+    that used two models counts twice, as telling them apart would cost a sort of the month). `settled` says that it
+    was used before the instant that was asked for."""
 
     owner_member_id: UUID | None
     settled: bool
