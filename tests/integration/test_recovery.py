@@ -7,7 +7,7 @@ from tenantry.auth.principals import authenticate
 from tenantry.domain.conversation import TurnStatus
 from tenantry.domain.ids import new_id
 from tenantry.domain.trace import TurnTrace
-from tenantry.engine.accept import Accepted, accept
+from tenantry.engine.accept import Accepted, Intake, accept
 from tenantry.engine.inbound import Inbound
 from tenantry.engine.recovery import take_up
 from tenantry.engine.turn import MAX_ATTEMPTS, Engine
@@ -27,7 +27,7 @@ async def _leave(runtime: Runtime, tenant: TenantForTest, messages: list[str], l
         )
         models = await runtime.resources.models.of(runtime.db, who.tenant)
         async with runtime.db.tenant(tenant.id) as tx:
-            left.append(await accept(tx, inbound, runtime.resources, models, lease_id))
+            left.append(await accept(tx, inbound, Intake(runtime.resources, models, lease_id)))
     return left
 
 
