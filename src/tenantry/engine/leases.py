@@ -49,6 +49,10 @@ class Leases:
         """Whether the turn is being worked on here."""
         return turn_id in self._held
 
+    def count(self) -> int:
+        """How many turns are being worked on or waited for here."""
+        return len(self._held)
+
     async def renew(self, older_than_s: float = RENEW_S) -> None:
         """Renew every lease that was last renewed this long ago, one statement for each tenant."""
         now = asyncio.get_running_loop().time()

@@ -12,6 +12,7 @@ from tenantry.channels.registry import ROUTERS as CHANNEL_ROUTERS
 from tenantry.engine.recovery import take_up, watch
 from tenantry.server import errors
 from tenantry.server.body_limit import BodyLimit
+from tenantry.server.metrics import router as metrics
 from tenantry.server.probes import router as probes
 from tenantry.server.runtime import Runtime
 
@@ -21,13 +22,14 @@ def create_app(runtime: Runtime) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        await take_up(runtime.engine, sole=runtime.sole)
-        watching = asyncio.create_task(watch(runtime.engine))
-        try:
-            yield
-        finally:
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+        async with runtime.telemetry.running():
+            await take_up(runtime.engine, sole=runtime.sole)
+            watching = asyncio.create_task(watch(runtime.engine))
+            try:
+                yield
+            finally:
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
 
     app = FastAPI(
         title="Tenantry",
@@ -40,7 +42,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.state.runtime = runtime
     app.add_middleware(BodyLimit)
     errors.install(app)
-    for router in (*CHANNEL_ROUTERS, *API_ROUTERS, probes):
+    for router in (*CHANNEL_ROUTERS, *API_ROUTERS, probes, metrics):
         app.include_router(router)
     # The page's scripts come from the package, not from the internet.
     patch_fastapi(app, redirect_from_root_to_docs=False)

@@ -12,6 +12,7 @@ from tenantry.llm.registry import Models
 from tenantry.settings import Settings
 from tenantry.storage.opening import open_database
 from tenantry.storage.tenancy import Database
+from tenantry.telemetry.telemetry import Telemetry
 from tenantry.tools.outbound.addresses import NetworkPolicy
 from tenantry.tools.outbound.client import OutboundHttp
 
@@ -24,6 +25,7 @@ class Runtime:
     db: Database
     resources: Resources
     engine: Engine
+    telemetry: Telemetry
     sole: bool
 
 
@@ -35,6 +37,13 @@ async def open_runtime(settings: Settings) -> AsyncGenerator[Runtime]:
         models, outbound = Models(settings.model), OutboundHttp(NetworkPolicy(settings.network.allowed))
         try:
             resources = Resources(opened.db, ContactHasher(master), models, outbound)
-            yield Runtime(settings, opened.db, resources, Engine(resources), opened.sole)
+            engine, telemetry = Engine(resources), Telemetry(settings.telemetry)
+            _measure(telemetry, opened.db, engine)
+            yield Runtime(settings, opened.db, resources, engine, telemetry, opened.sole)
         finally:
             await asyncio.gather(models.close(), outbound.close())
+
+
+def _measure(telemetry: Telemetry, db: Database, engine: Engine) -> None:
+    telemetry.gauge("tenantry_running_turns", "Turns in hand, running or waiting for their turn.", engine.leases.count)
+    telemetry.gauge("tenantry_pool_connections_in_use", "Database connections in use.", db.connections_in_use)

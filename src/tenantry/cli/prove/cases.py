@@ -44,6 +44,9 @@ PUBLIC: dict[str, str] = {
     "GET /swagger/favicon-32x32.png": "the page's icon",
 }
 
+# These tell of all tenants and are the operator's: no key of any tenant opens them.
+OPERATOR: dict[str, str] = {"GET /metrics": "what the process has done, for all tenants"}
+
 
 def _definition(word: str) -> dict[str, object]:
     return msgspec.to_builtins(definition_of(word))
