@@ -1,8 +1,10 @@
 """`tenantry prove` holds on what is right, and names the border when one is broken."""
 
 import json
+import secrets
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,13 +24,15 @@ from tenantry.domain.agent import Agent
 from tenantry.domain.conversation import Conversation
 from tenantry.domain.errors import NotFound
 from tenantry.server import app as server_app
+from tenantry.server import metrics as metrics_route
 from tenantry.server.runtime import Runtime, open_runtime
-from tenantry.settings import Settings
+from tenantry.settings import Settings, TelemetrySettings
 from tenantry.storage.address import ServerAddress
 from tenantry.storage.embedded import running_address
 from tenantry.storage.isolation import catalogue
 from tenantry.storage.repositories import agents, conversations, tenants
 from tenantry.storage.tenancy import TenantTx
+from tenantry.telemetry.telemetry import Telemetry
 from tenantry.tools import registry as tool_registry
 from tests.acceptance.commands import run
 
@@ -247,6 +251,16 @@ async def test_a_new_route_has_no_case(runtime: Runtime, monkeypatch: pytest.Mon
         "route GET /api/v1/notes/{note_id} as -: route GET /api/v1/notes/{note_id} has no case "
         "(expected a case that tries it)"
     ]
+
+
+async def test_metrics_that_any_key_opens_are_named(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    operators = TelemetrySettings(metrics_token=secrets.token_hex(16))
+    settings = replace(runtime.settings, telemetry=operators)
+    runtime = replace(runtime, settings=settings, telemetry=Telemetry(operators))
+    monkeypatch.setattr(metrics_route, "_hash", lambda _: b"")
+    report = await prove(runtime)
+    for intruder in ("no key", "a tenant's owner key", "another tenant's own key"):
+        assert failures(report, f"GET /metrics as {intruder}: 200"), report.failures()
 
 
 async def test_what_is_attacked_is_removed_when_the_proof_breaks_off(

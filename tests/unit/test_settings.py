@@ -27,3 +27,22 @@ def test_private_addresses_are_allowed_by_network(text: str, allowed: tuple[str,
 def test_what_is_no_network_is_told(text: str) -> None:
     with pytest.raises(ConfigurationError, match="TENANTRY_ALLOW_PRIVATE_ADDRESSES"):
         load_settings({"TENANTRY_ALLOW_PRIVATE_ADDRESSES": text})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TENANTRY_METRICS_TOKEN", "short"),
+        ("TENANTRY_METRICS_TOKEN", "has spaces in its middle"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
+    ],
+)
+def test_what_cannot_be_used_for_telemetry_is_told_without_its_value(name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=name) as told:
+        load_settings({name: value})
+    assert value not in str(told.value)
+
+
+def test_secrets_are_not_in_the_text_of_settings() -> None:
+    settings = load_settings({"TENANTRY_METRICS_TOKEN": "0123456789abcdef"})
+    assert "0123456789abcdef" not in repr(settings)
