@@ -12,8 +12,17 @@ from tenantry.tools.appointments.set import SetAppointment
 from tenantry.tools.arguments import fault
 from tenantry.tools.base import Tool, ToolContext, invalid
 from tenantry.tools.http_request.tool import HttpRequest
+from tenantry.tools.memory.append import MemoryAppend
+from tenantry.tools.memory.replace import MemoryReplace
 
-_ALL: tuple[Tool, ...] = (CheckAvailability(), SetAppointment(), RescheduleAppointment(), CancelAppointment())
+_ALL: tuple[Tool, ...] = (
+    CheckAvailability(),
+    SetAppointment(),
+    RescheduleAppointment(),
+    CancelAppointment(),
+    MemoryAppend(),
+    MemoryReplace(),
+)
 _TOOLS = {tool.name: tool for tool in _ALL}
 
 

@@ -96,6 +96,14 @@ def _health(party: Party) -> Request:
     return Request("GET", "/api/agent/health", {"clientId": party.slug})
 
 
+def _block(method: str, label: str = "", body: dict[str, object] | None = None) -> Callable[[Party], Request]:
+    def request(party: Party) -> Request:
+        path, contact = f"/api/v1/agents/{party.agent_id}/blocks{label}", {"contact": party.lead_id}
+        return Request(method, path, contact) if body is None else Request(method, path, body={**body, **contact})
+
+    return request
+
+
 def _word(party: Party) -> str:
     return party.word
 
@@ -134,6 +142,15 @@ CASES: dict[str, Case] = {
     ),
     "DELETE /api/v1/agents/{agent_id}": Case(
         Scope.AGENTS_WRITE, _agent("DELETE", spare=True), NOT_FOUND, FORBIDDEN, NOT_FOUND, control=204
+    ),
+    "GET /api/v1/agents/{agent_id}/blocks": Case(
+        Scope.AGENTS_READ, _block("GET"), NOT_FOUND, ALLOWED, NOT_FOUND, shows=_word
+    ),
+    "PUT /api/v1/agents/{agent_id}/blocks/{label}": Case(
+        Scope.AGENTS_WRITE, _block("PUT", "/spare", {"value": "changed"}), NOT_FOUND, FORBIDDEN, NOT_FOUND
+    ),
+    "DELETE /api/v1/agents/{agent_id}/blocks/{label}": Case(
+        Scope.AGENTS_WRITE, _block("DELETE", "/spare"), NOT_FOUND, FORBIDDEN, NOT_FOUND, control=204
     ),
     "GET /api/v1/conversations": Case(
         Scope.CONVERSATIONS_READ,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tenantry.cli.prove.world import Party, World
+from tenantry.cli.prove.world import BLOCK, Party, World
 from tenantry.domain.errors import NotFound
 from tenantry.domain.tools import ToolCallRequest, ToolResult
 from tenantry.storage.isolation.crossing import Crossing
@@ -73,15 +73,18 @@ async def attack(db: Database, world: World) -> list[Crossing]:
         for tool, arguments in _calls(intruder, start):
             for forged in (world.victim.member_id, world.a.tenant_id):
                 found.append(await _user_id(db, acting, world.victim, intruder, tool, arguments, str(forged)))
-            for extra in ("owner", "owner_member_id", "calendar_id", "tenant_id"):
+            for extra in ("owner", "owner_member_id", "calendar_id", "tenant_id", "contact_id", "agent_id"):
                 found.append(await _extra(db, acting, world.victim, intruder, tool, arguments, extra))
         found += await _bookings(db, acting, world.victim, intruder, start)
+        found.append(await _memory(db, acting, world.victim, intruder))
     own = await _acting_as(db, world.victim)
     other = await _acting_as(db, world.neighbour)
     # The right owner with another contact, and another owner with the very contact.
     to_other = replace(own, context=replace(own.context, contact_id=other.context.contact_id))
     of_other = replace(other, context=replace(other.context, contact_id=own.context.contact_id))
     found += await _bookings(db, to_other, world.victim, world.victim, start)
+    found.append(await _memory(db, to_other, world.victim, world.victim))
+    found.append(await _memory(db, of_other, world.victim, world.neighbour))
     return [*found, *await _bookings(db, of_other, world.victim, world.neighbour, start)]
 
 
@@ -91,6 +94,8 @@ def _calls(intruder: Party, start: dict[str, str]) -> Iterator[tuple[str, dict[s
     yield "set_appointment", {**start, "matter": "forged"}
     yield "reschedule_appointment", {**own, **start}
     yield "cancel_appointment", own
+    yield "memory_append", {"label": BLOCK, "text": "forged"}
+    yield "memory_replace", {"label": BLOCK, "old": intruder.word, "new": "forged"}
 
 
 async def _user_id(
@@ -139,12 +144,23 @@ async def _bookings(
     return found
 
 
+async def _memory(db: Database, acting: _Acting, victim: Party, intruder: Party) -> Crossing:
+    """Words that only the victim's blocks hold, so that replacing them would need to reach one of those."""
+    before = await _state(db, victim, intruder)
+    result = await acting.tool("memory_replace", label=BLOCK, old=victim.word, new="forged")
+    changed = await _difference(db, victim, intruder, before)
+    of = "another contact's" if intruder is victim else "the victim's"
+    wanted = frozenset({"not_found", "refused", "invalid"})
+    return _verdict(f"memory_replace of {of}", intruder, "not_found", result, changed, wanted=wanted)
+
+
 async def _state(db: Database, *parties: Party) -> list[str]:
-    return [(await fingerprints(db, party.tenant_id))["bookings"] for party in parties]
+    found = [await fingerprints(db, party.tenant_id) for party in parties]
+    return [tables[name] for tables in found for name in ("bookings", "memory_blocks")]
 
 
 async def _difference(db: Database, victim: Party, intruder: Party, before: list[str]) -> str:
-    return "" if await _state(db, victim, intruder) == before else ", bookings changed"
+    return "" if await _state(db, victim, intruder) == before else ", bookings or memory changed"
 
 
 def _verdict(

@@ -15,6 +15,8 @@ from tenantry.storage.tenancy import Database, TenantTx
 
 NOTHING_YET = UUID(int=0)
 ACTOR = "operator:prove"
+# The label of the memory blocks that every party's agent has, of its own and of its contact.
+BLOCK = "human"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +183,8 @@ _FUNCTIONS = {
     "set_appointment": ("matter",),
     "reschedule_appointment": (),
     "cancel_appointment": (),
+    "memory_append": (),
+    "memory_replace": (),
 }
 
 
