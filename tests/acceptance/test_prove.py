@@ -15,6 +15,7 @@ from fastapi import APIRouter
 
 from tenantry.api.agents import routes as agent_routes
 from tenantry.api.conversations import routes as conversation_routes
+from tenantry.api.memory import routes as memory_routes
 from tenantry.channels.http_reply import routes as reply_routes
 from tenantry.cli.prove.proof import prove
 from tenantry.cli.prove.report import FEWEST, Report
@@ -179,6 +180,10 @@ async def _any_conversation(tx: TenantTx, conversation_id: UUID, who: Principal)
     return conversation
 
 
+async def _any_memory(tx: TenantTx, agent_id: UUID, who: Principal, *, changes: bool) -> None:
+    return None
+
+
 def _any_client(client_id: str | None, who: Principal) -> None:
     return None
 
@@ -205,13 +210,23 @@ UNCHECKED: tuple[tuple[ModuleType, str, Any, tuple[str, ...]], ...] = (
         _any_conversation,
         ("GET /api/v1/conversations/{conversation_id}/events of a member as the other member: 200",),
     ),
+    (
+        memory_routes,
+        "_require_agent",
+        _any_memory,
+        (
+            "GET /api/v1/agents/{agent_id}/blocks of a member as the other member: 200",
+            "PUT /api/v1/agents/{agent_id}/blocks/{label} of the tenant as the other member: 200",
+            "DELETE /api/v1/agents/{agent_id}/blocks/{label} of a member as the other member: 204",
+        ),
+    ),
     (reply_routes, "_check_client", _any_client, ("GET /api/agent/health of a member as another tenant's key: 200",)),
     (tool_registry, "_refused", _any_user, ("cancel_appointment, user_id is the victim's",)),
 )
 
 
 @pytest.mark.parametrize(
-    ("module", "name", "unchecked", "named"), UNCHECKED, ids=("agents", "conversations", "client", "user")
+    ("module", "name", "unchecked", "named"), UNCHECKED, ids=("agents", "conversations", "memory", "client", "user")
 )
 async def test_a_check_that_was_taken_out_is_named_by_its_route(
     runtime: Runtime,

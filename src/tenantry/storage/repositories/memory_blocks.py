@@ -11,11 +11,9 @@ from tenantry.domain.memory import Block
 from tenantry.storage.tenancy import Row, TenantTx
 
 _COLUMNS = "b.id, b.agent_id, b.contact_id, b.label, b.description, b.value, b.char_limit, b.revision, b.updated_at"
-# Not `IS NOT DISTINCT FROM`, for which PostgreSQL uses no index: an agent may have blocks of very many contacts.
-_WHOSE = (
-    "b.tenant_id = $1 AND b.agent_id = $2 AND (b.contact_id = $3::uuid OR ($3::uuid IS NULL AND b.contact_id IS NULL))"
-)
-_KEY = f"{_WHOSE} AND b.label = $4"
+# Two conditions, as PostgreSQL uses no index for `IS NOT DISTINCT FROM`, and an agent may know very many contacts.
+_OF_CONTACT = "b.tenant_id = $1 AND b.agent_id = $2 AND b.contact_id = $3::uuid"
+_OF_AGENT = "b.tenant_id = $1 AND b.agent_id = $2 AND b.contact_id IS NULL AND $3::uuid IS NULL"
 _blocks = msgspec.json.Decoder(tuple[Block, ...])
 
 # A column for a statement that reads a conversation as `c` and has the tenant as $1: all blocks that its turns have in
@@ -39,6 +37,14 @@ def _block_from(row: Row) -> Block:
     return Block(**fields)
 
 
+def _whose(contact_id: UUID | None) -> str:
+    return _OF_AGENT if contact_id is None else _OF_CONTACT
+
+
+def _read(contact_id: UUID | None) -> str:
+    return f"SELECT {_COLUMNS} FROM memory_blocks b WHERE {_whose(contact_id)} AND b.label = $4"
+
+
 async def of_contact(tx: TenantTx, agent_id: UUID, contact_id: UUID | None) -> tuple[Block, ...]:
     """The agent's own blocks and, with a contact, those that it has of them; each in order of their labels."""
     rows = await tx.rows(
@@ -54,24 +60,20 @@ async def of_contact(tx: TenantTx, agent_id: UUID, contact_id: UUID | None) -> t
 
 async def get(tx: TenantTx, agent_id: UUID, contact_id: UUID | None, label: str) -> Block | None:
     """The block, or None."""
-    row = await tx.row(
-        f"SELECT {_COLUMNS} FROM memory_blocks b WHERE {_KEY}", tx.tenant_id, agent_id, contact_id, label
-    )
+    row = await tx.row(_read(contact_id), tx.tenant_id, agent_id, contact_id, label)
     return _block_from(row) if row else None
 
 
 async def lock(tx: TenantTx, agent_id: UUID, contact_id: UUID | None, label: str) -> Block | None:
     """The block, which nobody else changes until the transaction ends, or None."""
-    row = await tx.row(
-        f"SELECT {_COLUMNS} FROM memory_blocks b WHERE {_KEY} FOR UPDATE", tx.tenant_id, agent_id, contact_id, label
-    )
+    row = await tx.row(f"{_read(contact_id)} FOR UPDATE", tx.tenant_id, agent_id, contact_id, label)
     return _block_from(row) if row else None
 
 
 async def count(tx: TenantTx, agent_id: UUID, contact_id: UUID | None) -> int:
     """How many blocks the agent has of the contact or, without one, of its own."""
     return await tx.value(
-        f"SELECT count(*) FROM memory_blocks b WHERE {_WHOSE}",
+        f"SELECT count(*) FROM memory_blocks b WHERE {_whose(contact_id)}",
         tx.tenant_id,
         agent_id,
         contact_id,
@@ -111,6 +113,5 @@ async def change(
 
 async def delete(tx: TenantTx, agent_id: UUID, contact_id: UUID | None, label: str) -> bool:
     """Remove the block; whether it was there."""
-    return bool(
-        await tx.execute(f"DELETE FROM memory_blocks b WHERE {_KEY}", tx.tenant_id, agent_id, contact_id, label)
-    )
+    query = f"DELETE FROM memory_blocks b WHERE {_whose(contact_id)} AND b.label = $4"
+    return bool(await tx.execute(query, tx.tenant_id, agent_id, contact_id, label))
