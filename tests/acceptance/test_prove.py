@@ -181,7 +181,7 @@ async def _any_conversation(tx: TenantTx, conversation_id: UUID, who: Principal)
 
 
 async def _any_memory(tx: TenantTx, agent_id: UUID, who: Principal, *, changes: bool) -> None:
-    return None
+    await _any_agent(tx, agent_id, who)
 
 
 def _any_client(client_id: str | None, who: Principal) -> None:
