@@ -11,9 +11,7 @@ from tenantry.domain.ids import new_id
 from tenantry.domain.memory import MOST_BLOCKS
 from tenantry.domain.tools import ToolCallRequest, ToolResult
 from tenantry.memory.registry import DEFAULT
-from tenantry.storage.repositories import conversations as talks
-from tenantry.storage.repositories import memory_blocks, tool_calls, turns
-from tenantry.storage.repositories.turns import NewTurn
+from tenantry.storage.repositories import memory_blocks
 from tenantry.storage.tenancy import Database
 from tenantry.tools.registry import call_tool
 from tests.conftest import TenantForTest
@@ -28,24 +26,39 @@ async def party(database: Database, tenant: TenantForTest) -> Party:
     return await make_party(database, tenant.id, tenant.members["mark"], DEFINITION)
 
 
-async def running_turn(party: Party) -> UUID:
-    """A turn of the party's conversation."""
-    new = NewTurn("hello", "form-policy", bytes(32), party.tenant_id, None, new_id())
+async def turn_of(party: Party) -> UUID:
+    """A turn of the party's conversation, whose calls can be claimed."""
+    turn_id = new_id()
     async with party.db.tenant(party.tenant_id) as tx:
-        conversation = await talks.get(tx, party.conversation_id, sees_only=None)
-        assert conversation is not None
-        return (await turns.accept(tx, conversation, new)).id
+        await tx.execute(
+            "INSERT INTO turns (tenant_id, id, conversation_id, number, status, idempotency_scope, request_hash, model, "
+            "lease_expires_at) SELECT $1, $2, $3, 1 + count(*), 'done', $1, $4, 'form-policy', now() FROM turns",
+            party.tenant_id,
+            turn_id,
+            party.conversation_id,
+            bytes(32),
+        )
+    return turn_id
+
+
+async def claim(party: Party, turn_id: UUID, step: int, name: str) -> None:
+    """Claim the call, unless an earlier attempt of the turn has."""
+    async with party.db.tenant(party.tenant_id) as tx:
+        await tx.execute(
+            "INSERT INTO tool_calls (tenant_id, turn_id, step, name, arguments, status) "
+            "VALUES ($1, $2, $3, $4, '{}', 'claimed') ON CONFLICT DO NOTHING",
+            party.tenant_id,
+            turn_id,
+            step,
+            name,
+        )
 
 
 async def call(party: Party, name: str, turn_id: UUID | None = None, step: int = 0, **arguments: str) -> ToolResult:
-    """Claim and call the tool as a turn does, which ends before it keeps the outcome."""
-    turn_id = turn_id or await running_turn(party)
-    request = ToolCallRequest("call", name, arguments)
-    async with party.db.tenant(party.tenant_id) as tx:
-        claim = await tool_calls.claim(tx, turn_id, step, request)
-    if claim.earlier is not None:
-        return claim.earlier
-    return await call_tool(party.context(turn_id, step), request)
+    """Claim and call the tool as a turn does that ends before it keeps the outcome."""
+    turn_id = turn_id or await turn_of(party)
+    await claim(party, turn_id, step, name)
+    return await call_tool(party.context(turn_id, step), ToolCallRequest("call", name, arguments))
 
 
 async def append(party: Party, text: str, label: str = "human", turn_id: UUID | None = None) -> ToolResult:
@@ -147,29 +160,25 @@ async def test_contacts_and_agents_have_nothing_in_common(party: Party) -> None:
 
 
 async def test_a_call_that_was_cut_off_before_its_outcome_was_kept_changes_nothing_again(party: Party) -> None:
-    turn_id = await running_turn(party)
+    turn_id = await turn_of(party)
     first = await append(party, "once", turn_id=turn_id)
     # Another call of the same turn came in between.
     assert (await call(party, "memory_append", turn_id, 1, label="human", text="twice")).done
     assert await append(party, "once", turn_id=turn_id) == first
-    # And a process that was thought dead finishes the very call.
-    request = ToolCallRequest("call", "memory_append", {"label": "human", "text": "once"})
-    assert await call_tool(party.context(turn_id), request) == first
     assert await value(party) == "once\ntwice"
 
 
 async def test_two_processes_at_the_same_call_make_it_once(party: Party) -> None:
-    turn_id = await running_turn(party)
+    turn_id = await turn_of(party)
     request = ToolCallRequest("call", "memory_append", {"label": "human", "text": "once"})
-    async with party.db.tenant(party.tenant_id) as tx:
-        await tool_calls.claim(tx, turn_id, 0, request)
+    await claim(party, turn_id, 0, request.name)
     results = await asyncio.gather(*(call_tool(party.context(turn_id), request) for _ in range(5)))
     assert [result.status for result in results] == ["ok"] * 5
     assert await value(party) == "once"
 
 
 async def test_edits_at_the_same_time_all_count(party: Party) -> None:
-    turn_id = await running_turn(party)
+    turn_id = await turn_of(party)
     calls = (call(party, "memory_append", turn_id, step, label="human", text=f"<{step}>") for step in range(8))
     assert [result.status for result in await asyncio.gather(*calls)] == ["ok"] * 8
     assert sorted((await value(party) or "").split("\n")) == [f"<{step}>" for step in range(8)]

@@ -55,7 +55,14 @@ async def claim(tx: TenantTx, turn_id: UUID, step: int, request: ToolCallRequest
     return Claim(repeated=row["same"])
 
 
-async def lock(tx: TenantTx, turn_id: UUID, step: int, name: str) -> Claim | None:
+@dataclass(frozen=True, slots=True)
+class LockedCall:
+    """A claimed call that nobody else finishes now; `earlier` is what came of it, where that is known already."""
+
+    earlier: ToolResult | None
+
+
+async def lock(tx: TenantTx, turn_id: UUID, step: int, name: str) -> LockedCall | None:
     """The claim of this step under this name, which nobody else takes or finishes until the transaction ends; None
     when there is none. A tool whose effect is in the same database calls `finish` beside it: then both are there, or
     neither is."""
@@ -68,7 +75,7 @@ async def lock(tx: TenantTx, turn_id: UUID, step: int, name: str) -> Claim | Non
     )
     if row is None:
         return None
-    return Claim(ToolResult(_object.decode(row["output"])) if row["output"] is not None else None)
+    return LockedCall(ToolResult(_object.decode(row["output"])) if row["output"] is not None else None)
 
 
 async def finish(tx: TenantTx, turn_id: UUID, step: int, output: Mapping[str, Any]) -> None:
