@@ -31,8 +31,8 @@ async def turn_of(party: Party) -> UUID:
     turn_id = new_id()
     async with party.db.tenant(party.tenant_id) as tx:
         await tx.execute(
-            "INSERT INTO turns (tenant_id, id, conversation_id, number, status, idempotency_scope, request_hash, model, "
-            "lease_expires_at) SELECT $1, $2, $3, 1 + count(*), 'done', $1, $4, 'form-policy', now() FROM turns",
+            "INSERT INTO turns (tenant_id, id, conversation_id, number, status, idempotency_scope, request_hash, "
+            "model, lease_expires_at) SELECT $1, $2, $3, 1 + count(*), 'done', $1, $4, 'form-policy', now() FROM turns",
             party.tenant_id,
             turn_id,
             party.conversation_id,
