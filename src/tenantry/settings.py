@@ -1,6 +1,7 @@
 """Settings, read once at start from the environment; flags of the command line come before them."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -67,6 +68,15 @@ class LimitSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TelemetrySettings:
+    """Who may read metrics, and where traces go; without them there are none. `traces_url` is the collector's full URL
+    for OTLP/HTTP, such as "http://localhost:4318/v1/traces"."""
+
+    metrics_token: str | None = field(default=None, repr=False)
+    traces_url: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one process."""
 
@@ -78,6 +88,7 @@ class Settings:
     network: NetworkSettings = field(default_factory=NetworkSettings)
     redis: RedisSettings = field(default_factory=RedisSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     log_level: str = "info"
 
 
@@ -89,7 +100,8 @@ def default_home() -> Path:
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Settings from `TENANTRY_HOME`, `TENANTRY_HOST`, `TENANTRY_PORT`, `TENANTRY_POOL_SIZE`,
     `TENANTRY_MASTER_KEY`, `TENANTRY_LOG_LEVEL`, `TENANTRY_ALLOW_PRIVATE_ADDRESSES` (networks such as
-    "10.0.0.0/8,127.0.0.1", or "true" for every address), `DATABASE_URL`, `REDIS_URL`, the rate limits
+    "10.0.0.0/8,127.0.0.1", or "true" for every address), `TENANTRY_METRICS_TOKEN`, `OTEL_EXPORTER_OTLP_ENDPOINT` or
+    `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, `DATABASE_URL`, `REDIS_URL`, the rate limits
     `TENANTRY_LIMIT_CONTACT` ("60/minute" unless set; empty is none), `TENANTRY_LIMIT_MEMBER` ("600/minute") and
     `TENANTRY_LIMIT_TENANT` ("6000/minute"), and the model from `AGENT_MODEL` with `OPENROUTER_API_KEY`,
     `OPENAI_API_KEY` or `AGENT_BASE_URL`; `AGENT_MODELS` names those to try after it, with commas. Raises
@@ -115,6 +127,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
                 tenant_per_minute=_rate(env, "TENANTRY_LIMIT_TENANT", "6000/minute"),
             )
         ),
+        telemetry=TelemetrySettings(_metrics_token(env), _traces_url(env)),
         log_level=env.get("TENANTRY_LOG_LEVEL") or "info",
     )
 
@@ -162,3 +175,23 @@ def _networks(env: Mapping[str, str], name: str) -> tuple[IPv4Network | IPv6Netw
         raise ConfigurationError(
             f'{name}: {error}; give networks such as "10.0.0.0/8,127.0.0.1", or "true".'
         ) from error
+
+
+def _metrics_token(env: Mapping[str, str]) -> str | None:
+    token = env.get("TENANTRY_METRICS_TOKEN")
+    if token and not re.fullmatch(r"[!-~]{16,}", token):
+        raise ConfigurationError(
+            "TENANTRY_METRICS_TOKEN is too weak or not plain; give at least 16 characters of ASCII without spaces, "
+            "such as `openssl rand -hex 16` makes."
+        )
+    return token or None
+
+
+def _traces_url(env: Mapping[str, str]) -> str | None:
+    """As the OpenTelemetry specification has it: an endpoint for traces is taken as it is, one for all gets a path."""
+    for name, path in (("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", ""), ("OTEL_EXPORTER_OTLP_ENDPOINT", "/v1/traces")):
+        if url := env.get(name):
+            if not re.match(r"https?://[^/]", url):
+                raise ConfigurationError(f"{name} is no URL; give one such as http://localhost:4318.")
+            return f"{url.rstrip('/')}{path}" if path else url
+    return None

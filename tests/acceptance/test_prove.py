@@ -1,8 +1,10 @@
 """`tenantry prove` holds on what is right, and names the border when one is broken."""
 
 import json
+import secrets
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,6 +15,7 @@ from fastapi import APIRouter
 
 from tenantry.api.agents import routes as agent_routes
 from tenantry.api.conversations import routes as conversation_routes
+from tenantry.api.memory import routes as memory_routes
 from tenantry.channels.http_reply import routes as reply_routes
 from tenantry.cli.prove.proof import prove
 from tenantry.cli.prove.report import FEWEST, Report
@@ -22,13 +25,15 @@ from tenantry.domain.agent import Agent
 from tenantry.domain.conversation import Conversation
 from tenantry.domain.errors import NotFound
 from tenantry.server import app as server_app
+from tenantry.server import metrics as metrics_route
 from tenantry.server.runtime import Runtime, open_runtime
-from tenantry.settings import Settings
+from tenantry.settings import Settings, TelemetrySettings
 from tenantry.storage.address import ServerAddress
 from tenantry.storage.embedded import running_address
 from tenantry.storage.isolation import catalogue
 from tenantry.storage.repositories import agents, conversations, tenants
 from tenantry.storage.tenancy import TenantTx
+from tenantry.telemetry.telemetry import Telemetry
 from tenantry.tools import registry as tool_registry
 from tests.acceptance.commands import run
 
@@ -175,6 +180,10 @@ async def _any_conversation(tx: TenantTx, conversation_id: UUID, who: Principal)
     return conversation
 
 
+async def _any_memory(tx: TenantTx, agent_id: UUID, who: Principal, *, changes: bool) -> None:
+    await _any_agent(tx, agent_id, who)
+
+
 def _any_client(client_id: str | None, who: Principal) -> None:
     return None
 
@@ -201,13 +210,23 @@ UNCHECKED: tuple[tuple[ModuleType, str, Any, tuple[str, ...]], ...] = (
         _any_conversation,
         ("GET /api/v1/conversations/{conversation_id}/events of a member as the other member: 200",),
     ),
+    (
+        memory_routes,
+        "_require_agent",
+        _any_memory,
+        (
+            "GET /api/v1/agents/{agent_id}/blocks of a member as the other member: 200",
+            "PUT /api/v1/agents/{agent_id}/blocks/{label} of the tenant as the other member: 200",
+            "DELETE /api/v1/agents/{agent_id}/blocks/{label} of a member as the other member: 204",
+        ),
+    ),
     (reply_routes, "_check_client", _any_client, ("GET /api/agent/health of a member as another tenant's key: 200",)),
     (tool_registry, "_refused", _any_user, ("cancel_appointment, user_id is the victim's",)),
 )
 
 
 @pytest.mark.parametrize(
-    ("module", "name", "unchecked", "named"), UNCHECKED, ids=("agents", "conversations", "client", "user")
+    ("module", "name", "unchecked", "named"), UNCHECKED, ids=("agents", "conversations", "memory", "client", "user")
 )
 async def test_a_check_that_was_taken_out_is_named_by_its_route(
     runtime: Runtime,
@@ -247,6 +266,16 @@ async def test_a_new_route_has_no_case(runtime: Runtime, monkeypatch: pytest.Mon
         "route GET /api/v1/notes/{note_id} as -: route GET /api/v1/notes/{note_id} has no case "
         "(expected a case that tries it)"
     ]
+
+
+async def test_metrics_that_any_key_opens_are_named(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    operators = TelemetrySettings(metrics_token=secrets.token_hex(16))
+    settings = replace(runtime.settings, telemetry=operators)
+    runtime = replace(runtime, settings=settings, telemetry=Telemetry(operators))
+    monkeypatch.setattr(metrics_route, "_hash", lambda _: b"")
+    report = await prove(runtime)
+    for intruder in ("no key", "a tenant's owner key", "another tenant's own key"):
+        assert failures(report, f"GET /metrics as {intruder}: 200"), report.failures()
 
 
 async def test_what_is_attacked_is_removed_when_the_proof_breaks_off(

@@ -37,7 +37,7 @@ async def test_an_installation_on_somebody_elses_server(
 ) -> None:
     for again in (False, True):
         async with open_runtime(_settings(home, server[1])) as runtime:
-            assert not runtime.sole
+            assert not runtime.engine.sole
             if not again:
                 keys = await seed(runtime.db)
             async with serving(runtime, bind("127.0.0.1", 0)) as url:

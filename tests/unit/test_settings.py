@@ -45,3 +45,22 @@ def test_where_redis_is_is_not_shown() -> None:
     settings = load_settings({"REDIS_URL": "redis://:secret@127.0.0.1/0"})
     assert settings.redis.url == "redis://:secret@127.0.0.1/0"
     assert "secret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TENANTRY_METRICS_TOKEN", "short"),
+        ("TENANTRY_METRICS_TOKEN", "has spaces in its middle"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
+    ],
+)
+def test_what_cannot_be_used_for_telemetry_is_told_without_its_value(name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=name) as told:
+        load_settings({name: value})
+    assert value not in str(told.value)
+
+
+def test_secrets_are_not_in_the_text_of_settings() -> None:
+    settings = load_settings({"TENANTRY_METRICS_TOKEN": "0123456789abcdef"})
+    assert "0123456789abcdef" not in repr(settings)

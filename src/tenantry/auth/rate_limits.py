@@ -10,7 +10,7 @@ from uuid import UUID
 
 import structlog
 
-from tenantry.auth.redis_windows import RedisAway, RedisWindows
+from tenantry.auth.shared_windows import SharedWindows, WindowsAway
 from tenantry.domain.errors import RateLimited
 from tenantry.domain.limits import TenantLimits
 from tenantry.settings import LimitSettings, RedisSettings
@@ -88,6 +88,13 @@ class MemoryWindows:
 _NONE = TenantLimits()
 
 
+def _in_redis(url: str) -> SharedWindows:
+    # The client of Redis takes long to load, and few need it.
+    from tenantry.auth.redis_windows import RedisWindows
+
+    return RedisWindows(url)
+
+
 class RateLimiter:
     """Admits messages or refuses them. With Redis, all processes count together; while Redis is away each counts for
     itself, so that replies go on."""
@@ -97,7 +104,7 @@ class RateLimiter:
     ) -> None:
         self._defaults = limits.rates
         self._memory = MemoryWindows(clock)
-        self._redis = RedisWindows(redis.url) if redis.url else None
+        self._redis = _in_redis(redis.url) if redis.url else None
         self._clock = clock
         self._away_until = 0.0
 
@@ -139,7 +146,7 @@ class RateLimiter:
             asked.append(Asked((tenant_id, "tenant", ""), amount))
         return asked
 
-    async def _shared(self, redis: RedisWindows, asked: list[Asked]) -> tuple[Asked, float] | None:
+    async def _shared(self, redis: SharedWindows, asked: list[Asked]) -> tuple[Asked, float] | None:
         now = self._clock()
         away = self._away_until > 0
         if now < self._away_until:
@@ -149,7 +156,7 @@ class RateLimiter:
             self._away_until = now + RETRY_REDIS_S
         try:
             index_and_wait = await redis.admit([(one.key, one.amount) for one in asked])
-        except RedisAway as error:
+        except WindowsAway as error:
             if not self._away_until:
                 log.warning("redis is away, each process limits by itself", error=str(error))
             self._away_until = self._clock() + RETRY_REDIS_S

@@ -14,16 +14,13 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from tenantry.auth.shared_windows import WindowsAway
 from tenantry.domain.errors import ConfigurationError
 
 # A reply waits this long for Redis at most, and only once while it is away.
 TIMEOUT_S = 0.5
 _CONNECTIONS = 32
 _SCHEMES = {"redis": "async+redis", "rediss": "async+rediss", "unix": "async+redis+unix"}
-
-
-class RedisAway(Exception):
-    """Redis did not answer; the text is the kind of error, without address or password."""
 
 
 class RedisWindows:
@@ -52,7 +49,7 @@ class RedisWindows:
 
     async def admit(self, asked: Sequence[tuple[tuple[UUID, str, UUID | str], int]]) -> tuple[int, float] | None:
         """Count one message in every window of these (key, amount) or, when one is full, in none: then the place of
-        that with the longest wait, and the seconds until it has room. Raises RedisAway."""
+        that with the longest wait, and the seconds until it has room. Raises WindowsAway."""
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 refused = await self._longest_wait(asked)
@@ -62,7 +59,7 @@ class RedisWindows:
                 # Other processes count at the same time: a window that was open may be full by now.
                 return None if all(passed) else await self._longest_wait(asked) or (passed.index(False), 0.0)
         except (RedisError, OSError, TimeoutError) as error:
-            raise RedisAway(type(error).__name__) from error
+            raise WindowsAway(type(error).__name__) from error
 
     async def _longest_wait(
         self, asked: Sequence[tuple[tuple[UUID, str, UUID | str], int]]

@@ -131,7 +131,14 @@ class McpCall:
 
 # What agents can do with nothing but a name; any further function brings its own call.
 BUILT_IN_FUNCTIONS = frozenset(
-    {"check_availability", "set_appointment", "reschedule_appointment", "cancel_appointment"}
+    {
+        "check_availability",
+        "set_appointment",
+        "reschedule_appointment",
+        "cancel_appointment",
+        "memory_append",
+        "memory_replace",
+    }
 )
 
 

@@ -84,8 +84,8 @@ class TurnTrace:
 
 @dataclass(frozen=True, slots=True)
 class TurnReport:
-    """A stored turn as it is told to whoever measures. `times` are those of the trace with the storing itself; `labels`
-    name the tenant and, where the message continued one, the trace (`traceparent`)."""
+    """A stored turn as it is told to whoever measures. Its trace knows how long the storing took; `labels` name the
+    tenant and, where the message continued one, the trace (`traceparent`)."""
 
     tenant_id: UUID
     agent_id: UUID
@@ -96,5 +96,4 @@ class TurnReport:
     begun_at: datetime
     result: TurnResult
     trace: TurnTrace
-    times: StageTimes
     labels: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -10,12 +10,14 @@ from tenantry.domain.agent import Agent, AgentDefinition
 from tenantry.domain.conversation import Conversation, Message, Turn, TurnStatus
 from tenantry.domain.errors import IdempotencyKeyReused, ModelNotAllowed, NotFound, TurnInProgress
 from tenantry.domain.ids import parse_id
+from tenantry.domain.memory import Block
 from tenantry.domain.tenant import Tenant
 from tenantry.engine.inbound import Inbound
 from tenantry.engine.resources import Resources
 from tenantry.llm.registry import FORM_POLICY, TenantModels
+from tenantry.memory.registry import DEFAULT
 from tenantry.storage.repositories import agents, contacts, conversations, tenants, tool_calls, turns
-from tenantry.storage.repositories.conversations import ConversationKey
+from tenantry.storage.repositories.conversations import ConversationKey, Talk
 from tenantry.storage.repositories.tool_calls import RecordedCall
 from tenantry.storage.repositories.turns import NewTurn
 from tenantry.storage.tenancy import TenantTx
@@ -36,6 +38,7 @@ class Work:
     message: str
     history: tuple[Message, ...]
     actor: str
+    memory: tuple[Block, ...] = ()
     recorded: tuple[RecordedCall, ...] = ()
 
 
@@ -69,7 +72,8 @@ async def accept(tx: TenantTx, inbound: Inbound, intake: Intake) -> Accepted:
     used before.
     """
     resources = intake.resources
-    conversation, agent = await _conversation(tx, inbound, resources.hasher)
+    talk = await _talk(tx, inbound, resources.hasher)
+    conversation, agent = talk.conversation, talk.agent
     interrupted: Sequence[UUID] = ()
     if agent.definition.on_new_message == "reject" and await turns.unfinished(tx, conversation.id):
         raise TurnInProgress(retry_after=1)
@@ -98,14 +102,14 @@ async def accept(tx: TenantTx, inbound: Inbound, intake: Intake) -> Accepted:
             message=inbound.message,
             history=kept.history,
             actor=inbound.principal.actor,
+            memory=talk.memory,
         )
     return Accepted(kept.turn, kept.seq, agent.id, work, interrupted)
 
 
 async def open_conversation(tx: TenantTx, inbound: Inbound, resources: Resources) -> Conversation:
     """The conversation that such a message would belong to, made when it is new. Raises NotFound."""
-    conversation, _ = await _conversation(tx, inbound, resources.hasher)
-    return conversation
+    return (await _talk(tx, inbound, resources.hasher)).conversation
 
 
 async def replayed(tx: TenantTx, inbound: Inbound) -> Accepted | None:
@@ -120,23 +124,24 @@ async def replayed(tx: TenantTx, inbound: Inbound) -> Accepted | None:
     if turn.request_hash != inbound.fingerprint():
         raise IdempotencyKeyReused
     _, seq = await turns.received(tx, turn)
-    _, agent = await conversations.with_agent(tx, turn.conversation_id)
-    return Accepted(turn, seq, agent.id)
+    talk = await conversations.with_agent(tx, turn.conversation_id)
+    return Accepted(turn, seq, talk.agent.id)
 
 
 async def resume(tx: TenantTx, turn: Turn) -> Work:
     """What a turn starts from that was queued, or that another process left."""
-    conversation, agent = await conversations.with_agent(tx, turn.conversation_id)
+    talk = await conversations.with_agent(tx, turn.conversation_id)
     message, seq = await turns.received(tx, turn)
     return Work(
         turn=turn,
         seq=seq,
         tenant=await tenants.current(tx),
-        conversation=conversation,
-        agent=agent,
+        conversation=talk.conversation,
+        agent=talk.agent,
         message=message,
         history=await conversations.messages_before(tx, turn.conversation_id, 2 * turn.number - 1, HISTORY_LIMIT),
-        actor=f"conversation:{conversation.id}",
+        actor=f"conversation:{talk.conversation.id}",
+        memory=talk.memory,
         recorded=await tool_calls.recorded(tx, turn.id) if turn.attempts > 1 else (),
     )
 
@@ -154,7 +159,7 @@ def _model_name(inbound: Inbound, definition: AgentDefinition, models: TenantMod
     return inbound.model
 
 
-async def _conversation(tx: TenantTx, inbound: Inbound, hasher: ContactHasher) -> tuple[Conversation, Agent]:
+async def _talk(tx: TenantTx, inbound: Inbound, hasher: ContactHasher) -> Talk:
     if inbound.conversation_id is not None:
         found = await conversations.lock(tx, inbound.conversation_id, sees_only=inbound.principal.sees_only)
         if found is None:
@@ -175,7 +180,7 @@ async def _conversation(tx: TenantTx, inbound: Inbound, hasher: ContactHasher) -
     conversation = await conversations.create(
         tx, agent, contact_id=contact_id, channel=inbound.channel, external_id=reference, topic=inbound.topic
     )
-    return conversation, agent
+    return Talk(conversation, agent, await DEFAULT.blocks(tx, agent.id, contact_id))
 
 
 def _lead_identities(inbound: Inbound, hasher: ContactHasher) -> list[contacts.Identity]:

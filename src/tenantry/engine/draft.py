@@ -7,7 +7,7 @@ from typing import Any
 
 from tenantry.domain.conversation import EventType, ToolCallRecord, TurnResult, Usage
 from tenantry.domain.tools import ToolCallRequest, ToolResult
-from tenantry.domain.trace import ModelAttempt, StageTimes, ToolStep, TurnTrace
+from tenantry.domain.trace import MemoryUsed, ModelAttempt, StageTimes, ToolStep, TurnTrace
 from tenantry.domain.values import VariableValue
 from tenantry.engine.accept import Work
 from tenantry.engine.events import LiveEvent
@@ -175,6 +175,7 @@ class Draft:
             history_to=history[-1].number if history else 0,
             history_count=len(history),
             messages=tuple(self.messages[self.history_length :]),
+            memory=tuple(MemoryUsed(b.label, b.scope, b.value) for b in self.work.memory) if self.tools else (),
             models=tuple(self.attempts),
             calls=tuple(self.steps),
             times=self.times(),

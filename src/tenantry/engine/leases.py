@@ -42,6 +42,10 @@ class Leases:
         finally:
             del self._held[turn.id]
 
+    def count(self) -> int:
+        """How many turns are being worked on or waited for here."""
+        return len(self._held)
+
     async def renew(self, older_than_s: float = RENEW_S) -> dict[UUID, StopReason]:
         """Renew every lease that was last renewed this long ago, one statement for each tenant; which of the turns are
         to end where they stand."""

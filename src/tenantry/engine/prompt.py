@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tenantry.domain.agent import Agent, AgentDefinition
+from tenantry.domain.memory import Block
 from tenantry.domain.values import Known
+from tenantry.memory.section import memory_section
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,7 @@ class Moment:
     known: Known
     channel: str
     contact_since: datetime | None = None
+    memory: tuple[Block, ...] = ()
 
 
 def system_prompt(stable: str, definition: AgentDefinition, moment: Moment) -> str:
@@ -77,6 +80,8 @@ def _of_this_turn(definition: AgentDefinition, moment: Moment) -> Iterator[str]:
             for name, entry in moment.known.items()
         )
         yield "# Known so far\n" + _bullets(facts)
+    if section := memory_section(moment.memory):
+        yield section
     yield f"# Now\n{moment.now:%A %d %B %Y, %H:%M} ({definition.time_zone})"
 
 

@@ -189,7 +189,8 @@ def _request(draft: Draft, resources: Resources, model: Model) -> ModelRequest:
     now = _now(work)
     prompt = ""
     if model.name != FORM_POLICY:
-        moment = Moment(now, draft.known, work.conversation.channel, work.conversation.contact_since)
+        conversation = work.conversation
+        moment = Moment(now, draft.known, conversation.channel, conversation.contact_since, work.memory)
         prompt = system_prompt(compiled.prompt, work.agent.definition, moment)
         draft.tools = compiled.tools
     messages = tuple(draft.messages)

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from tenantry.auth.budgets import Reservation
 from tenantry.domain.conversation import StopReason, TurnResult, TurnStatus, Usage
 from tenantry.domain.errors import ConversationBusy, TenantryError
 from tenantry.domain.ids import new_id
-from tenantry.domain.trace import StageTimes, TurnReport
+from tenantry.domain.trace import TurnReport, TurnTrace
 from tenantry.engine.accept import Accepted, Intake, Work, accept, replayed, resume
 from tenantry.engine.admission import admit
 from tenantry.engine.draft import Clock, Draft
@@ -196,8 +197,8 @@ class Engine:
             async with self.db.tenant(turn.tenant_id) as tx:
                 current = await turns.get(tx, turn.id)
                 if current is not None and current.status is TurnStatus.DONE and current.result is not None:
-                    _, agent = await conversations.with_agent(tx, turn.conversation_id)
-                    return TurnDone(turn.id, turn.conversation_id, agent.id, current.result)
+                    talk = await conversations.with_agent(tx, turn.conversation_id)
+                    return TurnDone(turn.id, turn.conversation_id, talk.agent.id, current.result)
                 started = await turns.start(tx, turn.id, self.leases.id, sole=self.sole)
                 if started is not None:
                     return await resume(tx, started)
@@ -233,7 +234,7 @@ class Engine:
         stored = await persist(self.db, turn.tenant_id, partial(self._finish, work, outcome))
         draft.clock.spent("store", began)
         if stored is result:
-            self._tell(draft, outcome, draft.times())
+            self._tell(draft, replace(outcome.trace, times=draft.times()), result)
         return TurnDone(turn.id, turn.conversation_id, work.agent.id, stored)
 
     async def _finish(self, work: Work, outcome: Outcome, tx: TenantTx) -> TurnResult:
@@ -245,7 +246,7 @@ class Engine:
             raise LeaseLost
         return current.result
 
-    def _tell(self, draft: Draft, outcome: Outcome, times: StageTimes) -> None:
+    def _tell(self, draft: Draft, trace: TurnTrace, result: TurnResult) -> None:
         if not self._observers:
             return
         work = draft.work
@@ -257,9 +258,8 @@ class Engine:
             turn_id=work.turn.id,
             channel=work.conversation.channel,
             begun_at=work.turn.received_at,
-            result=outcome.result,
-            trace=outcome.trace,
-            times=times,
+            result=result,
+            trace=trace,
             labels={"tenant": work.tenant.slug, **draft.live.labels},
         )
         for observer in self._observers:

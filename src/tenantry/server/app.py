@@ -12,6 +12,7 @@ from tenantry.channels.registry import ROUTERS as CHANNEL_ROUTERS
 from tenantry.engine.recovery import keep_leases, watch
 from tenantry.server import errors
 from tenantry.server.body_limit import BodyLimit
+from tenantry.server.metrics import router as metrics
 from tenantry.server.probes import router as probes
 from tenantry.server.runtime import Runtime
 
@@ -21,14 +22,15 @@ def create_app(runtime: Runtime) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        tasks = [asyncio.create_task(work(runtime.engine)) for work in (watch, keep_leases)]
-        try:
-            yield
-        finally:
-            await runtime.engine.close()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        async with runtime.telemetry.running():
+            tasks = [asyncio.create_task(work(runtime.engine)) for work in (watch, keep_leases)]
+            try:
+                yield
+            finally:
+                await runtime.engine.close()
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
 
     app = FastAPI(
         title="Tenantry",
@@ -41,7 +43,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.state.runtime = runtime
     app.add_middleware(BodyLimit)
     errors.install(app)
-    for router in (*CHANNEL_ROUTERS, *API_ROUTERS, probes):
+    for router in (*CHANNEL_ROUTERS, *API_ROUTERS, probes, metrics):
         app.include_router(router)
     # The page's scripts come from the package, not from the internet.
     patch_fastapi(app, redirect_from_root_to_docs=False)

@@ -19,6 +19,7 @@ from tenantry.outbound.client import OutboundHttp
 from tenantry.settings import Settings
 from tenantry.storage.opening import open_database
 from tenantry.storage.tenancy import Database
+from tenantry.telemetry.telemetry import Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Runtime:
     db: Database
     resources: Resources
     engine: Engine
+    telemetry: Telemetry
 
 
 @asynccontextmanager
@@ -50,6 +52,14 @@ async def open_runtime(settings: Settings) -> AsyncGenerator[Runtime]:
                 limiter=limiter,
                 budgets=BudgetLedger(opened.db),
             )
-            yield Runtime(settings, opened.db, resources, Engine(resources, sole=opened.sole))
+            telemetry = Telemetry(settings.telemetry)
+            engine = Engine(resources, sole=opened.sole, observers=(telemetry.observe,))
+            _measure(telemetry, opened.db, engine)
+            yield Runtime(settings, opened.db, resources, engine, telemetry)
         finally:
             await asyncio.gather(models.close(), outbound.close(), limiter.close())
+
+
+def _measure(telemetry: Telemetry, db: Database, engine: Engine) -> None:
+    telemetry.gauge("tenantry_running_turns", "Turns in hand, running or waiting for their turn.", engine.leases.count)
+    telemetry.gauge("tenantry_pool_connections_in_use", "Database connections in use.", db.connections_in_use)

@@ -143,6 +143,10 @@ class Database:
         finally:
             await pool.release(conn)
 
+    def connections_in_use(self) -> int:
+        """How many connections of the application's pool are handed out."""
+        return self._app.get_size() - self._app.get_idle_size()
+
     async def close(self) -> None:
         """Close both pools, waiting for what runs."""
         await self._app.close()

@@ -17,13 +17,22 @@ from tenantry.tools.arguments import fault
 from tenantry.tools.base import Tool, ToolContext, invalid
 from tenantry.tools.http_request.tool import HttpRequest
 from tenantry.tools.mcp.tool import McpTool
+from tenantry.tools.memory.append import MemoryAppend
+from tenantry.tools.memory.replace import MemoryReplace
 
 log = structlog.get_logger()
 
 # Beyond what any function may set as its own time limit.
 _LIMIT_S = 45.0
 
-_ALL: tuple[Tool, ...] = (CheckAvailability(), SetAppointment(), RescheduleAppointment(), CancelAppointment())
+_ALL: tuple[Tool, ...] = (
+    CheckAvailability(),
+    SetAppointment(),
+    RescheduleAppointment(),
+    CancelAppointment(),
+    MemoryAppend(),
+    MemoryReplace(),
+)
 _TOOLS = {tool.name: tool for tool in _ALL}
 
 

@@ -1,22 +1,20 @@
 """`/api/v1/agents`."""
 
-from datetime import UTC, datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, status
 
 from tenantry.api.agents.schemas import AgentChange, AgentCreate, AgentOut, AgentPage, AgentPreview, ToolOut
-from tenantry.api.common import AllModels, Cursor, Db, Limit, cut_page
+from tenantry.api.common import AllModels, Cursor, Db, EngineResources, Limit, cut_page
 from tenantry.auth.principals import CanEditAgents, CanReadAgents
 from tenantry.domain.access import Principal
 from tenantry.domain.agent import Agent
 from tenantry.domain.agent_validation import validate_definition
 from tenantry.domain.errors import Conflict, FieldError, Forbidden, InvalidInput, NotFound
-from tenantry.engine.prompt import Moment, stable_prompt, system_prompt
+from tenantry.engine.preview import preview
+from tenantry.memory.registry import DEFAULT
 from tenantry.storage.repositories import agents, audit, tenants
 from tenantry.storage.tenancy import TenantTx
-from tenantry.tools.registry import tool_specs
 
 router = APIRouter(prefix="/api/v1/agents", tags=["agents"])
 
@@ -83,17 +81,17 @@ async def delete_agent(agent_id: UUID, who: CanEditAgents, db: Db) -> None:
 
 
 @router.get("/{agent_id}/preview")
-async def preview_agent(agent_id: UUID, who: CanReadAgents, db: Db, models: AllModels) -> AgentPreview:
+async def preview_agent(agent_id: UUID, who: CanReadAgents, resources: EngineResources) -> AgentPreview:
     """The prompt and the tools that the model would get now, in a conversation that just began."""
-    async with db.tenant(who.tenant_id) as tx:
+    async with resources.db.tenant(who.tenant_id) as tx:
         agent = await _visible(tx, agent_id, who)
-    now = datetime.now(UTC).astimezone(ZoneInfo(agent.definition.time_zone))
-    specs = tool_specs(agent)
-    given = {spec.name for spec in specs}
+        memory = await DEFAULT.blocks(tx, agent_id, None)
+    shown = await preview(resources, who.tenant, agent, memory)
+    given = {spec.name for spec in shown.tools}
     return AgentPreview(
-        model=agent.definition.model or (await models.of(db, who.tenant)).default_name,
-        system_prompt=system_prompt(stable_prompt(agent), agent.definition, Moment(now, {}, "http")),
-        tools=[ToolOut(name=s.name, description=s.description, parameters=s.parameters) for s in specs],
+        model=shown.model,
+        system_prompt=shown.system_prompt,
+        tools=[ToolOut(name=s.name, description=s.description, parameters=s.parameters) for s in shown.tools],
         functions_without_tool=[f.name for f in agent.definition.enabled_functions() if f.name not in given],
     )
 

@@ -45,6 +45,9 @@ PUBLIC: dict[str, str] = {
     "GET /swagger/favicon-32x32.png": "the page's icon",
 }
 
+# These tell of all tenants and are the operator's: no key of any tenant opens them.
+OPERATOR: dict[str, str] = {"GET /metrics": "what the process has done, for all tenants"}
+
 
 def _definition(word: str) -> dict[str, object]:
     return msgspec.to_builtins(definition_of(word))
@@ -125,6 +128,14 @@ def _provider(method: str, *, spare: bool = False, body: bool = False) -> Callab
     return request
 
 
+def _block(method: str, label: str = "", body: dict[str, object] | None = None) -> Callable[[Party], Request]:
+    def request(party: Party) -> Request:
+        path, contact = f"/api/v1/agents/{party.agent_id}/blocks{label}", {"contact": party.lead_id}
+        return Request(method, path, contact) if body is None else Request(method, path, body={**body, **contact})
+
+    return request
+
+
 def _create_provider(_: Party) -> Request:
     return Request("POST", "/api/v1/providers", body=provider_of(f"made-{secrets.token_hex(4)}", "sk-made"))
 
@@ -201,6 +212,15 @@ CASES: dict[str, Case] = {
     ),
     "DELETE /api/v1/agents/{agent_id}": Case(
         Scope.AGENTS_WRITE, _agent("DELETE", spare=True), NOT_FOUND, FORBIDDEN, NOT_FOUND, control=204
+    ),
+    "GET /api/v1/agents/{agent_id}/blocks": Case(
+        Scope.AGENTS_READ, _block("GET"), NOT_FOUND, ALLOWED, NOT_FOUND, shows=_word
+    ),
+    "PUT /api/v1/agents/{agent_id}/blocks/{label}": Case(
+        Scope.AGENTS_WRITE, _block("PUT", "/spare", {"value": "changed"}), NOT_FOUND, FORBIDDEN, NOT_FOUND
+    ),
+    "DELETE /api/v1/agents/{agent_id}/blocks/{label}": Case(
+        Scope.AGENTS_WRITE, _block("DELETE", "/spare"), NOT_FOUND, FORBIDDEN, NOT_FOUND, control=204
     ),
     "GET /api/v1/conversations": Case(
         Scope.CONVERSATIONS_READ,

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
 from tenantry.auth.api_keys import make_key
-from tenantry.cli.prove.cases import ALLOWED, CASES, ONLY_OWN, PUBLIC, Case
+from tenantry.cli.prove.cases import ALLOWED, CASES, ONLY_OWN, OPERATOR, PUBLIC, Case
 from tenantry.cli.prove.http import Answer, Request, Wire
 from tenantry.cli.prove.world import Party, World
 from tenantry.domain.access import READING
@@ -47,13 +47,17 @@ async def attack(wire: Wire, db: Database, world: World, app: FastAPI) -> list[C
     for route in dict.fromkeys(routes_of(app)):
         if route in PUBLIC:
             found.append(await _public(wire, world, route))
+        elif route in OPERATOR:
+            found += await _operators(wire, world, route)
         elif route in CASES:
             for target in (world.victim, world.a.own)[: 2 if CASES[route].tenants_too else 1]:
                 found += await _route(wire, db, world, route, CASES[route], target)
         else:
             found.append(untried(BORDER, f"route {route}", f"route {route} has no case"))
     there = set(routes_of(app))
-    found += [untried(BORDER, f"route {route}", "the route is gone") for route in CASES if route not in there]
+    found += [
+        untried(BORDER, f"route {route}", "the route is gone") for route in (*CASES, *OPERATOR) if route not in there
+    ]
     return found
 
 
@@ -66,6 +70,21 @@ async def _public(wire: Wire, world: World, route: str) -> Crossing:
     got = f"{answer.status}, {_holds(leaked)}"
     expected = f"public, {PUBLIC[route]}; nothing of a tenant"
     return Crossing(BORDER, "no key", route, expected, got, held=answer.status == 200 and not leaked)
+
+
+async def _operators(wire: Wire, world: World, route: str) -> list[Crossing]:
+    method, _, path = route.partition(" ")
+    request = Request(method, path)
+    marks = frozenset(mark for side in (world.a, world.b) for party in side.parties for mark in party.marks)
+    # Not there at all where the operator has not set it up.
+    unopened = frozenset({401, 404})
+    intruders = [Intruder("no key", None, unopened, marks), Intruder("a made-up key", "tnt_made-up", unopened, marks)]
+    for side, whose in ((world.a, "a tenant's"), (world.b, "another tenant's")):
+        keys = {"member": side.first.key, "owner": side.owner_key, "viewer": side.viewer_key, "own": side.own.key}
+        intruders += [Intruder(f"{whose} {name} key", key, unopened, marks) for name, key in keys.items()]
+    return [
+        _verdict(route, intruder, request, await wire.send(intruder.key, request), changed=[]) for intruder in intruders
+    ]
 
 
 async def _route(wire: Wire, db: Database, world: World, route: str, case: Case, target: Party) -> list[Crossing]:

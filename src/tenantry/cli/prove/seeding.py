@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from tenantry.cli.prove.http import Answer, Request, Wire
-from tenantry.cli.prove.world import Party, Side, World, provider_of
+from tenantry.cli.prove.world import BLOCK, Party, Side, World, provider_of
 from tenantry.domain.errors import TenantryError
 
 _MOST_TURNS = 12
@@ -38,6 +38,7 @@ async def _party(wire: Wire, party: Party) -> Party:
             raise TenantryError(f"The proof cannot speak to an agent of its own: {answer.text}")
         booked = next((call for call in answer.field("toolCalls") if call["output"].get("status") == "booked"), None)
         if booked is not None:
+            await _remember(wire, party)
             return replace(
                 party,
                 conversation_id=UUID(answer.field("conversationId")),
@@ -66,6 +67,17 @@ async def _made(wire: Wire, key: str, request: Request) -> UUID:
     if answer.status not in (200, 201):
         raise TenantryError(f"The proof could not {request.method} {request.path}: {answer.text}")
     return UUID(answer.field("id"))
+
+
+async def _remember(wire: Wire, party: Party) -> None:
+    """Give the party's agent something to keep in mind, of its own and of its contact."""
+    for contact in (None, party.lead_id):
+        body = {"value": f"Remembers {party.word}", "contact": contact}
+        answer = await wire.send(
+            party.key, Request("PUT", f"/api/v1/agents/{party.agent_id}/blocks/{BLOCK}", body=body)
+        )
+        if answer.status != 200:
+            raise TenantryError(f"The proof cannot give an agent of its own a memory: {answer.text}")
 
 
 def _next(answer: Answer, party: Party) -> str:

@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from tenantry.cli.prove.world import Party, World
+from tenantry.cli.prove.world import BLOCK, Party, World
 from tenantry.domain.agent import Function, Header, HttpCall, McpCall
 from tenantry.domain.errors import NotFound
 from tenantry.domain.tools import ToolCallRequest, ToolResult
 from tenantry.outbound.addresses import NetworkPolicy
 from tenantry.outbound.client import OutboundHttp
 from tenantry.storage.isolation.crossing import Crossing
-from tenantry.storage.isolation.seeding import count_audited
+from tenantry.storage.isolation.seeding import claim_step, count_audited
 from tenantry.storage.isolation.tables import fingerprints
 from tenantry.storage.repositories import agents, conversations
 from tenantry.storage.tenancy import Database
@@ -38,7 +38,9 @@ class _Acting:
     user_id: str
 
     async def tool(self, name: str, **arguments: object) -> ToolResult:
-        """Call the tool as a turn does; `user_id` is the right one unless given."""
+        """Claim and call the tool as a turn does; `user_id` is the right one unless given."""
+        async with self.db.tenant(self.context.tenant_id) as tx:
+            await claim_step(tx, self.context.turn_id, self.context.step, name)
         return await call_tool(self.context, ToolCallRequest("call", name, {"user_id": self.user_id, **arguments}))
 
     async def reason(self, name: str) -> str:
@@ -100,9 +102,10 @@ async def _attack(db: Database, outbound: OutboundHttp, world: World, secrets_of
         for tool, arguments in _calls(intruder, start):
             for forged in (world.victim.member_id, world.a.tenant_id):
                 found.append(await _user_id(db, acting, world.victim, intruder, tool, arguments, str(forged)))
-            for extra in ("owner", "owner_member_id", "calendar_id", "tenant_id"):
+            for extra in ("owner", "owner_member_id", "calendar_id", "tenant_id", "contact_id", "agent_id"):
                 found.append(await _extra(db, acting, world.victim, intruder, tool, arguments, extra))
         found += await _bookings(db, acting, world.victim, intruder, start)
+        found.append(await _memory(db, acting, world.victim, intruder))
         found += await _services(db, acting, world.victim, intruder)
         if secrets_of is not None:
             found += await _secrets(await _acting_as(db, outbound, intruder, secrets_of), world.victim, intruder)
@@ -112,6 +115,8 @@ async def _attack(db: Database, outbound: OutboundHttp, world: World, secrets_of
     to_other = replace(own, context=replace(own.context, contact_id=other.context.contact_id))
     of_other = replace(other, context=replace(other.context, contact_id=own.context.contact_id))
     found += await _bookings(db, to_other, world.victim, world.victim, start)
+    found.append(await _memory(db, to_other, world.victim, world.victim))
+    found.append(await _memory(db, of_other, world.victim, world.neighbour))
     return [*found, *await _bookings(db, of_other, world.victim, world.neighbour, start)]
 
 
@@ -121,6 +126,8 @@ def _calls(intruder: Party, start: dict[str, str]) -> Iterator[tuple[str, dict[s
     yield "set_appointment", {**start, "matter": "forged"}
     yield "reschedule_appointment", {**own, **start}
     yield "cancel_appointment", own
+    yield "memory_append", {"label": BLOCK, "text": "forged"}
+    yield "memory_replace", {"label": BLOCK, "old": intruder.word, "new": "forged"}
 
 
 async def _user_id(
@@ -218,12 +225,23 @@ def _reached(what: str, intruder: Party, expected: str, got: str) -> Crossing:
     return Crossing(BORDER, f"agent of {intruder.name}, {intruder.slug}", what, expected, got, held=got == expected)
 
 
+async def _memory(db: Database, acting: _Acting, victim: Party, intruder: Party) -> Crossing:
+    """Words that only the victim's blocks hold, so that replacing them would need to reach one of those."""
+    before = await _state(db, victim, intruder)
+    result = await acting.tool("memory_replace", label=BLOCK, old=victim.word, new="forged")
+    changed = await _difference(db, victim, intruder, before)
+    of = "another contact's" if intruder is victim else "the victim's"
+    wanted = frozenset({"not_found", "refused", "invalid"})
+    return _verdict(f"memory_replace of {of}", intruder, "not_found", result, changed, wanted=wanted)
+
+
 async def _state(db: Database, *parties: Party) -> list[str]:
-    return [(await fingerprints(db, party.tenant_id))["bookings"] for party in parties]
+    found = [await fingerprints(db, party.tenant_id) for party in parties]
+    return [tables[name] for tables in found for name in ("bookings", "memory_blocks")]
 
 
 async def _difference(db: Database, victim: Party, intruder: Party, before: list[str]) -> str:
-    return "" if await _state(db, victim, intruder) == before else ", bookings changed"
+    return "" if await _state(db, victim, intruder) == before else ", bookings or memory changed"
 
 
 def _verdict(

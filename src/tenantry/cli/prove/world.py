@@ -18,6 +18,8 @@ NOTHING_YET = UUID(int=0)
 ACTOR = "operator:prove"
 # The proof sends more messages a minute than anyone may by default.
 _MANY = MOST_PER_MINUTE
+# The label of the memory blocks that every party's agent has, of its own and of its contact.
+BLOCK = "human"
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +217,8 @@ _FUNCTIONS = {
     "set_appointment": ("matter",),
     "reschedule_appointment": (),
     "cancel_appointment": (),
+    "memory_append": (),
+    "memory_replace": (),
 }
 
 

@@ -10,8 +10,9 @@ import msgspec
 from tenantry.domain.agent import Agent
 from tenantry.domain.conversation import Conversation, Event, Message
 from tenantry.domain.ids import new_id
+from tenantry.domain.memory import Block
 from tenantry.domain.values import VariableValue
-from tenantry.storage.repositories import agents
+from tenantry.storage.repositories import agents, memory_blocks
 from tenantry.storage.tenancy import Row, TenantTx
 
 _known = msgspec.json.Decoder(dict[str, VariableValue])
@@ -47,6 +48,22 @@ def _conversation_from(row: Row, tenant_id: UUID) -> Conversation:
 
 
 @dataclass(frozen=True, slots=True)
+class Talk:
+    """A conversation with all that its turns begin from: its agent, and what that keeps in mind of the contact."""
+
+    conversation: Conversation
+    agent: Agent
+    memory: tuple[Block, ...]
+
+
+_TALK = f"{_COLUMNS}, {agents.COLUMNS}, {memory_blocks.OF_CONVERSATION}"
+
+
+def _talk_from(row: Row, tenant_id: UUID) -> Talk:
+    return Talk(_conversation_from(row, tenant_id), agents.agent_from(row), memory_blocks.blocks_from(row["memory"]))
+
+
+@dataclass(frozen=True, slots=True)
 class ConversationKey:
     """How a caller names a conversation: by the text they gave it or, when that is a UUID, perhaps by our own id.
     `identities` are the contact's (kind, hash), the first known one counts; `identified` says that a conversation of
@@ -64,7 +81,7 @@ _FIND = f"""
         JOIN contact_identities i ON i.tenant_id = $1 AND i.kind = given.kind AND i.hash = given.hash
         ORDER BY given.position LIMIT 1
     )
-    SELECT {_COLUMNS}, {agents.COLUMNS} FROM conversations c
+    SELECT {_TALK} FROM conversations c
     JOIN agents a ON a.tenant_id = c.tenant_id AND a.id = c.agent_id AND a.deleted_at IS NULL
     WHERE {_VISIBLE} AND ($5::uuid IS NULL OR c.agent_id = $5)
       AND (CASE WHEN EXISTS (SELECT FROM contact)
@@ -77,9 +94,7 @@ _FIND = f"""
 """
 
 
-async def find(
-    tx: TenantTx, key: ConversationKey, *, agent_id: UUID | None, sees_only: UUID | None
-) -> tuple[Conversation, Agent] | None:
+async def find(tx: TenantTx, key: ConversationKey, *, agent_id: UUID | None, sees_only: UUID | None) -> Talk | None:
     """The conversation with its agent, locked until the transaction ends. It must be of the key's contact; where none
     of the identities is known it must be of a contact that nothing identifies, and is found by our own id alone."""
     row = await tx.row(
@@ -93,20 +108,20 @@ async def find(
         key.id,
         key.identified,
     )
-    return (_conversation_from(row, tx.tenant_id), agents.agent_from(row)) if row else None
+    return _talk_from(row, tx.tenant_id) if row else None
 
 
-async def lock(tx: TenantTx, conversation_id: UUID, *, sees_only: UUID | None) -> tuple[Conversation, Agent] | None:
+async def lock(tx: TenantTx, conversation_id: UUID, *, sees_only: UUID | None) -> Talk | None:
     """The conversation with its agent when it may be seen, locked until the transaction ends."""
     row = await tx.row(
-        f"SELECT {_COLUMNS}, {agents.COLUMNS} FROM conversations c "
+        f"SELECT {_TALK} FROM conversations c "
         "JOIN agents a ON a.tenant_id = c.tenant_id AND a.id = c.agent_id AND a.deleted_at IS NULL "
         f"WHERE {_VISIBLE} AND c.id = $3 FOR UPDATE OF c",
         tx.tenant_id,
         sees_only,
         conversation_id,
     )
-    return (_conversation_from(row, tx.tenant_id), agents.agent_from(row)) if row else None
+    return _talk_from(row, tx.tenant_id) if row else None
 
 
 async def create(
@@ -149,15 +164,15 @@ async def get(tx: TenantTx, conversation_id: UUID, *, sees_only: UUID | None) ->
     return _conversation_from(row, tx.tenant_id) if row else None
 
 
-async def with_agent(tx: TenantTx, conversation_id: UUID) -> tuple[Conversation, Agent]:
+async def with_agent(tx: TenantTx, conversation_id: UUID) -> Talk:
     """The conversation and its agent, also one that was taken out of use: it still answers what it was sent before."""
     row = await tx.one(
-        f"SELECT {_COLUMNS}, {agents.COLUMNS} FROM conversations c "
+        f"SELECT {_TALK} FROM conversations c "
         "JOIN agents a ON a.tenant_id = c.tenant_id AND a.id = c.agent_id WHERE c.tenant_id = $1 AND c.id = $2",
         tx.tenant_id,
         conversation_id,
     )
-    return _conversation_from(row, tx.tenant_id), agents.agent_from(row)
+    return _talk_from(row, tx.tenant_id)
 
 
 async def list_page(

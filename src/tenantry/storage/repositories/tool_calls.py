@@ -72,6 +72,29 @@ async def claim(
         raise LeaseLost
 
 
+@dataclass(frozen=True, slots=True)
+class LockedCall:
+    """A claimed call that nobody else finishes now; `earlier` is what came of it, where that is known already."""
+
+    earlier: ToolResult | None
+
+
+async def lock(tx: TenantTx, turn_id: UUID, step: int, name: str) -> LockedCall | None:
+    """The claim of this step under this name, which nobody else takes or finishes until the transaction ends; None
+    when there is none. A tool whose effect is in the same database calls `finish` beside it: then both are there, or
+    neither is."""
+    row = await tx.row(
+        "SELECT output FROM tool_calls WHERE tenant_id = $1 AND turn_id = $2 AND step = $3 AND name = $4 FOR UPDATE",
+        tx.tenant_id,
+        turn_id,
+        step,
+        name,
+    )
+    if row is None:
+        return None
+    return LockedCall(ToolResult(_object.decode(row["output"])) if row["output"] is not None else None)
+
+
 async def finish(tx: TenantTx, turn_id: UUID, step: int, output: Mapping[str, Any]) -> None:
     """Keep what came of a claimed call."""
     await tx.execute(

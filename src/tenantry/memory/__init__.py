@@ -1,0 +1,1 @@
+"""What agents keep in mind: the interface, and what stands behind it."""

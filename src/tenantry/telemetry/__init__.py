@@ -1,0 +1,1 @@
+"""Metrics and traces of turns, made off the hot path."""

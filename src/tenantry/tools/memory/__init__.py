@@ -1,0 +1,1 @@
+"""An agent edits what it keeps in mind of a contact."""
