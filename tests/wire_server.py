@@ -99,6 +99,22 @@ def streaming(parts: Iterable[bytes], *, cut: bool = False, wait: asyncio.Event 
     return answer
 
 
+def paused(before: Iterable[bytes], wait: asyncio.Event, after: Iterable[bytes]) -> Answer:
+    """Send the first parts, wait, send the others."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        for part in before:
+            await response.write(part)
+        await wait.wait()
+        for part in after:
+            await response.write(part)
+        return response
+
+    return answer
+
+
 def waiting(event: asyncio.Event) -> Answer:
     """Not even a status until the event is set."""
 

@@ -6,13 +6,14 @@ from uuid import UUID
 from tenantry.auth.principals import authenticate
 from tenantry.domain.conversation import TurnStatus
 from tenantry.domain.ids import new_id
+from tenantry.domain.trace import TurnTrace
 from tenantry.engine.accept import Accepted, accept
-from tenantry.engine.events import TurnDone
 from tenantry.engine.inbound import Inbound
 from tenantry.engine.recovery import take_up
 from tenantry.engine.turn import MAX_ATTEMPTS, Engine
 from tenantry.server.runtime import Runtime
 from tenantry.storage.repositories import turns
+from tenantry.storage.repositories.turns import Outcome
 from tests.conftest import TenantForTest
 
 
@@ -42,10 +43,10 @@ async def _statuses(runtime: Runtime, tenant: TenantForTest) -> list[str]:
 async def test_abandoned_turns_are_finished_in_order(runtime: Runtime, tenant: TenantForTest) -> None:
     left = await _leave(runtime, tenant, ["one", "two", "three"], new_id())
     assert [item.turn.status for item in left] == [TurnStatus.RUNNING, TurnStatus.QUEUED, TurnStatus.QUEUED]
-    await take_up(runtime.engine, sole=False)
+    await take_up(Engine(runtime.resources), sole=False)
     assert await _statuses(runtime, tenant) == ["running", "queued", "queued"]  # their lease still counts
     await _expire(runtime, tenant)
-    await take_up(runtime.engine, sole=False)
+    await take_up(Engine(runtime.resources), sole=False)
     assert await _statuses(runtime, tenant) == ["done"] * 3
     async with runtime.db.tenant(tenant.id) as tx:
         ended = await tx.rows("SELECT number FROM turns ORDER BY finished_at")
@@ -56,7 +57,7 @@ async def test_abandoned_turns_are_finished_in_order(runtime: Runtime, tenant: T
 
 async def test_the_only_process_need_not_wait_for_leases(runtime: Runtime, tenant: TenantForTest) -> None:
     await _leave(runtime, tenant, ["one", "two"], new_id())
-    await take_up(runtime.engine, sole=True)
+    await take_up(Engine(runtime.resources, sole=True), sole=True)
     assert await _statuses(runtime, tenant) == ["done", "done"]
 
 
@@ -66,25 +67,22 @@ async def test_a_retry_under_the_same_key_finishes_what_was_left(runtime: Runtim
     await _expire(runtime, tenant)
     who = await authenticate(runtime.db, tenant.key)
     inbound = Inbound(who, "http", "one", lead_id="ada", conversation_ref="c", idempotency_key=f"{lease_id}-0")
-    events = [event async for event in runtime.engine.run_turn(inbound)]
-    assert isinstance(events[-1], TurnDone)
-    assert events[-1].turn_id == left[0].turn.id
-    again = [event async for event in runtime.engine.run_turn(inbound)]
-    assert again[-1] == events[-1]
+    done = await runtime.engine.run_turn(inbound)
+    assert done.turn_id == left[0].turn.id
+    assert await runtime.engine.run_turn(inbound) == done
 
 
 async def test_a_process_that_lost_its_lease_stores_nothing(runtime: Runtime, tenant: TenantForTest) -> None:
     left = await _leave(runtime, tenant, ["one"], new_id())
     await _expire(runtime, tenant)
-    await take_up(runtime.engine, sole=False)
+    await take_up(Engine(runtime.resources), sole=False)
     turn = left[0].turn
     async with runtime.db.tenant(tenant.id) as tx:
         stored = await turns.get(tx, turn.id)
         assert stored is not None
         assert stored.result is not None
         late = replace(stored.result, reply="too late")
-        seq = await turns.finish(tx, turn, new_id(), result=late, known={}, policy_state={}, events=[])
-        assert seq is None
+        assert await turns.finish(tx, turn, new_id(), Outcome(late, {}, {}, [], TurnTrace(1))) is None
         assert (await turns.get(tx, turn.id)) == stored
 
 
@@ -95,7 +93,7 @@ async def test_a_turn_that_kills_its_process_ends_in_a_fixed_reply(runtime: Runt
         async with runtime.db.tenant(tenant.id) as tx:
             assert await turns.start(tx, left[0].turn.id, new_id(), sole=False) is not None
     await _expire(runtime, tenant)
-    await take_up(runtime.engine, sole=False)
+    await take_up(Engine(runtime.resources), sole=False)
     async with runtime.db.tenant(tenant.id) as tx:
         turn = await turns.get(tx, left[0].turn.id)
     assert turn is not None
@@ -109,8 +107,8 @@ async def test_leases_are_renewed_while_a_turn_is_worked_on(runtime: Runtime, te
     await _expire(runtime, tenant)
     with engine.leases.hold(left[0].turn):
         await engine.leases.renew(older_than_s=0)
-        await take_up(runtime.engine, sole=False)
+        await take_up(Engine(runtime.resources), sole=False)
         assert await _statuses(runtime, tenant) == ["running"]
     await _expire(runtime, tenant)
-    await take_up(runtime.engine, sole=False)
+    await take_up(Engine(runtime.resources), sole=False)
     assert await _statuses(runtime, tenant) == ["done"]

@@ -31,7 +31,7 @@ async def test_the_answer_has_its_whole_shape(call: Call, tenant: TenantForTest)
     answer = await say(call, tenant.key, "my email is ada@example.org", agentId=agent_id)
     assert set(answer) == {
         "reply", "quickReplies", "conversationId", "turnId", "agentId", "variables", "missing", "toolCalls", "degraded",
-        "fields",
+        "fields", "model", "usage", "stopped",
     }  # fmt: skip
     assert answer["agentId"] == agent_id
     assert answer["variables"] == {"email": "ada@example.org"}

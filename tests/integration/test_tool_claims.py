@@ -1,4 +1,4 @@
-"""A call is claimed before it is made, and an attempt that was cut off is seen by the next."""
+"""A call is claimed before it is made, under the lease of its turn, and an attempt that was cut off is seen."""
 
 from uuid import UUID
 
@@ -6,16 +6,17 @@ import pytest
 
 from tenantry.auth.principals import authenticate
 from tenantry.domain.ids import new_id
-from tenantry.domain.tools import ToolCallRequest
+from tenantry.domain.tools import ToolCallRequest, ToolResult
 from tenantry.engine.accept import accept
 from tenantry.engine.inbound import Inbound
 from tenantry.server.runtime import Runtime
-from tenantry.storage.repositories import tool_calls
-from tenantry.storage.repositories.tool_calls import Claim
+from tenantry.storage.repositories import tool_calls, turns
+from tenantry.storage.repositories.tool_calls import LeaseLost, RecordedCall
 from tests.conftest import TenantForTest
 
 ORDER = ToolCallRequest("1", "order_photos", {"email": "ada@example.com"})
-OTHER = ToolCallRequest("1", "get_valuation", {"place": "12 Elm Street"})
+OTHER = ToolCallRequest("2", "get_valuation", {"place": "12 Elm Street"})
+LEASE = new_id()
 
 
 @pytest.fixture
@@ -23,40 +24,47 @@ async def turn_id(runtime: Runtime, tenant: TenantForTest) -> UUID:
     """A turn of the tenant that is running."""
     who = await authenticate(runtime.db, tenant.key)
     async with runtime.db.tenant(tenant.id) as tx:
-        accepted = await accept(tx, Inbound(who, "http", "hello", lead_id="ada"), runtime.resources, new_id())
+        accepted = await accept(tx, Inbound(who, "http", "hello", lead_id="ada"), runtime.resources, LEASE)
     return accepted.turn.id
 
 
-async def claim(runtime: Runtime, tenant: TenantForTest, turn_id: UUID, request: ToolCallRequest) -> Claim:
+async def claim(
+    runtime: Runtime, tenant: TenantForTest, turn_id: UUID, first: int, *calls: ToolCallRequest, lease: UUID = LEASE
+) -> None:
     async with runtime.db.tenant(tenant.id) as tx:
-        return await tool_calls.claim(tx, turn_id, 0, request)
+        await tool_calls.claim(tx, turn_id, lease, first, calls, "m")
 
 
-async def test_an_attempt_that_was_cut_off(runtime: Runtime, tenant: TenantForTest, turn_id: UUID) -> None:
-    assert await claim(runtime, tenant, turn_id, ORDER) == Claim()
-    assert await claim(runtime, tenant, turn_id, ORDER) == Claim(repeated=True)
-    assert await claim(runtime, tenant, turn_id, ORDER) == Claim(repeated=True)
+async def recorded(runtime: Runtime, tenant: TenantForTest, turn_id: UUID) -> tuple[RecordedCall, ...]:
+    async with runtime.db.tenant(tenant.id) as tx:
+        return await tool_calls.recorded(tx, turn_id)
 
 
-async def test_an_attempt_that_came_to_an_end(runtime: Runtime, tenant: TenantForTest, turn_id: UUID) -> None:
-    await claim(runtime, tenant, turn_id, ORDER)
+async def test_what_was_claimed_and_what_came_of_it(runtime: Runtime, tenant: TenantForTest, turn_id: UUID) -> None:
+    await claim(runtime, tenant, turn_id, 0, ORDER, OTHER)
     async with runtime.db.tenant(tenant.id) as tx:
         await tool_calls.finish(tx, turn_id, 0, {"status": "ok"})
-    found = await claim(runtime, tenant, turn_id, ORDER)
-    assert found.earlier is not None
-    assert found.earlier.output == {"status": "ok"}
+    assert await recorded(runtime, tenant, turn_id) == (
+        RecordedCall(0, "order_photos", {"email": "ada@example.com"}, "m", ToolResult({"status": "ok"})),
+        RecordedCall(1, "get_valuation", {"place": "12 Elm Street"}, "m", None),
+    )
 
 
-@pytest.mark.parametrize("finished", [True, False])
-async def test_a_model_that_takes_another_way(
-    runtime: Runtime, tenant: TenantForTest, turn_id: UUID, finished: bool
+async def test_a_step_is_claimed_once(runtime: Runtime, tenant: TenantForTest, turn_id: UUID) -> None:
+    await claim(runtime, tenant, turn_id, 0, ORDER)
+    with pytest.raises(LeaseLost):
+        await claim(runtime, tenant, turn_id, 0, OTHER)
+    with pytest.raises(LeaseLost):
+        await claim(runtime, tenant, turn_id, 0, OTHER, OTHER)
+    assert [call.name for call in await recorded(runtime, tenant, turn_id)] == ["order_photos"]
+
+
+async def test_a_process_that_lost_its_lease_claims_nothing(
+    runtime: Runtime, tenant: TenantForTest, turn_id: UUID
 ) -> None:
-    await claim(runtime, tenant, turn_id, ORDER)
-    if finished:
-        async with runtime.db.tenant(tenant.id) as tx:
-            await tool_calls.finish(tx, turn_id, 0, {"status": "ok"})
-    assert await claim(runtime, tenant, turn_id, OTHER) == Claim()
-    assert await claim(runtime, tenant, turn_id, OTHER) == Claim(repeated=True)
+    other = new_id()
     async with runtime.db.tenant(tenant.id) as tx:
-        row = await tx.one("SELECT name, status FROM tool_calls WHERE turn_id = $1", turn_id)
-    assert (row["name"], row["status"]) == ("get_valuation", "claimed")
+        assert await turns.start(tx, turn_id, other, sole=True) is not None
+    with pytest.raises(LeaseLost):
+        await claim(runtime, tenant, turn_id, 0, ORDER)
+    await claim(runtime, tenant, turn_id, 0, ORDER, lease=other)

@@ -7,5 +7,6 @@ from tenantry.api.calendars.routes import router as calendars
 from tenantry.api.conversations.routes import router as conversations
 from tenantry.api.providers.routes import router as providers
 from tenantry.api.secrets.routes import router as secrets
+from tenantry.api.turns.routes import router as turns
 
-ROUTERS: tuple[APIRouter, ...] = (agents, conversations, calendars, providers, secrets)
+ROUTERS: tuple[APIRouter, ...] = (agents, conversations, turns, calendars, providers, secrets)

@@ -5,6 +5,7 @@ import typer
 from tenantry.cli.chat import chat
 from tenantry.cli.demo.command import demo
 from tenantry.cli.doctor import doctor
+from tenantry.cli.explain import explain
 from tenantry.cli.prove.command import prove_command
 from tenantry.cli.providers import provider_app, secret_app
 from tenantry.cli.tenants import key_app, member_app, tenant_app
@@ -19,6 +20,7 @@ app = typer.Typer(
 app.command("up")(up)
 app.command("demo")(demo)
 app.command("chat")(chat)
+app.command("explain")(explain)
 app.command("doctor")(doctor)
 app.command("prove")(prove_command)
 app.add_typer(tenant_app, name="tenant")

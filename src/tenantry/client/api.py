@@ -36,6 +36,10 @@ class TenantryClient:
         """`POST /api/agent/reply`; `fields` are those of its body, such as conversationId. Raises ApiError."""
         return await self._call("POST", "/api/agent/reply", json={"message": message, **fields})
 
+    async def explain(self, turn_id: str) -> dict[str, Any]:
+        """How a turn came about. Raises ApiError."""
+        return await self._call("GET", f"/api/v1/turns/{turn_id}/explain")
+
     async def agents(self) -> list[dict[str, Any]]:
         """All agents that the key can see. Raises ApiError."""
         return await self._all("/api/v1/agents")

@@ -87,6 +87,12 @@ async def accept(
     return Accepted(kept.turn, kept.seq, agent.id, work, interrupted)
 
 
+async def open_conversation(tx: TenantTx, inbound: Inbound, resources: Resources) -> Conversation:
+    """The conversation that such a message would belong to, made when it is new. Raises NotFound."""
+    conversation, _ = await _conversation(tx, inbound, resources.hasher)
+    return conversation
+
+
 async def replayed(tx: TenantTx, inbound: Inbound) -> Accepted | None:
     """The turn that the idempotency key was used for; None when it was not. Raises IdempotencyKeyReused when that was
     another request."""

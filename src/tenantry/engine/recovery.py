@@ -16,10 +16,12 @@ _AT_ONCE = 32
 
 
 async def watch(engine: Engine) -> None:
-    """Run until cancelled; the first look is at once."""
+    """Run until cancelled; the first look is at once, and need not wait for the leases of a dead process."""
+    sole = engine.sole
     while True:
         try:
-            await take_up(engine)
+            await take_up(engine, sole=sole)
+            sole = False
         except Exception:
             # The watch must outlive a database that is away and a turn that cannot be read.
             log.warning("recovery failed, tried again soon", exc_info=True)
@@ -36,14 +38,14 @@ async def keep_leases(engine: Engine) -> None:
             log.warning("leases not renewed", exc_info=True)
 
 
-async def take_up(engine: Engine) -> int:
-    """Finish abandoned turns, the oldest first and many at a time, until none is left; how many. Where no other process
-    can be alive, every unfinished turn that is not ours is abandoned."""
+async def take_up(engine: Engine, *, sole: bool) -> int:
+    """Finish abandoned turns, the oldest first and many at a time, until none is left; how many. With `sole`, no other
+    process is alive and every unfinished turn that is not ours is abandoned."""
     done = 0
     gate = asyncio.Semaphore(_AT_ONCE)
     while True:
         async with engine.db.operator() as tx:
-            found = await turns.abandoned(tx, engine.leases.id, sole=engine.sole, limit=_BATCH)
+            found = await turns.abandoned(tx, engine.leases.id, sole=sole, limit=_BATCH)
         finished = await asyncio.gather(*(_finish(engine, turn, gate) for turn in found))
         done += sum(finished)
         if not any(finished):

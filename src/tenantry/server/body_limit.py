@@ -2,8 +2,8 @@
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tenantry.api.problems import problem
 from tenantry.domain.errors import PayloadTooLarge
-from tenantry.server.errors import problem
 
 BODY_LIMIT = 524_288
 

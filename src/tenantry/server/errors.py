@@ -1,14 +1,14 @@
-"""Errors as problem details (RFC 9457), each with a stable code."""
+"""Every error of the application answered as a problem (`api.problems`)."""
 
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from tenantry.api.problems import problem, problem_of, problem_response
 from tenantry.domain.errors import FieldError, InvalidInput, NotFound, TenantryError
 
 log = structlog.get_logger()
@@ -18,32 +18,6 @@ _DETAILS = {
     404: "There is no such route; /docs lists all of them.",
     405: "This route has no such method; /docs lists all of them.",
 }
-
-
-def problem(error: TenantryError) -> Response:
-    """The answer for an error."""
-    body = _body(error.status, error.code, error.detail, retryable=error.retryable)
-    if error.errors:
-        body["errors"] = error.errors
-    headers = {"Retry-After": str(max(1, round(error.retry_after)))} if error.retry_after is not None else {}
-    if error.status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    return _response(error.status, {**body, **error.extra}, headers)
-
-
-def _body(status: int, code: str, detail: str, *, retryable: bool) -> dict[str, Any]:
-    return {
-        "type": f"urn:tenantry:error:{code}",
-        "title": code.replace("_", " ").capitalize(),
-        "status": status,
-        "code": code,
-        "detail": detail,
-        "retryable": retryable,
-    }
-
-
-def _response(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
-    return Response(msgspec.json.encode(body), status, headers, media_type="application/problem+json")
 
 
 def _on_error(_: Request, error: Exception) -> Response:
@@ -67,7 +41,7 @@ def _on_http(_: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = _DETAILS.get(status, str(getattr(error, "detail", "")))
     code = _CODES.get(status, NotFound.code if status == 404 else "http_error")
-    return _response(status, _body(status, code, detail, retryable=status >= 500))
+    return problem_response(status, problem_of(status, code, detail, retryable=status >= 500))
 
 
 def _on_bug(request: Request, error: Exception) -> Response:

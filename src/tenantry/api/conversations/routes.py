@@ -3,14 +3,29 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query, WebSocket, status
+from fastapi.responses import StreamingResponse
 
-from tenantry.api.common import Cursor, Db, Limit, cut_page
-from tenantry.api.conversations.schemas import ConversationOut, ConversationPage, EventOut, EventPage
-from tenantry.auth.principals import CanReadConversations
+from tenantry.api.common import Cursor, Db, EngineResources, Limit, TheEngine, cut_page
+from tenantry.api.conversations.schemas import (
+    ConversationCreate,
+    ConversationOut,
+    ConversationPage,
+    EventOut,
+    EventPage,
+    MessageIn,
+    TurnAcceptedOut,
+)
+from tenantry.api.conversations.socket import converse
+from tenantry.api.conversations.stream import STREAM, inbound_message, sse_of
+from tenantry.api.sse import sse_response
+from tenantry.auth.principals import CanReadConversations, CanReply
 from tenantry.domain.access import Principal
 from tenantry.domain.conversation import Conversation
 from tenantry.domain.errors import NotFound
+from tenantry.engine.accept import open_conversation
+from tenantry.engine.inbound import Inbound, clean_email, clean_reference
+from tenantry.engine.watching import Position, watch
 from tenantry.storage.repositories import conversations
 from tenantry.storage.tenancy import TenantTx
 
@@ -28,6 +43,46 @@ async def list_conversations(
         )
     page, next_cursor = cut_page(found, limit, lambda conversation: conversation.id)
     return ConversationPage(items=[ConversationOut.of(c) for c in page], next_cursor=next_cursor)
+
+
+@router.post("", status_code=status.HTTP_201_CREATED)
+async def create_conversation(body: ConversationCreate, who: CanReply, resources: EngineResources) -> ConversationOut:
+    """Begin a conversation, for a chat that sends its messages one by one."""
+    inbound = Inbound(
+        principal=who,
+        channel="api",
+        message="",
+        agent_id=body.agent_id,
+        conversation_ref=clean_reference("external_id", body.external_id),
+        lead_id=clean_reference("lead_id", body.lead_id),
+        lead_email=clean_email("lead_email", body.lead_email),
+        topic=clean_reference("topic", body.topic),
+    )
+    async with resources.db.tenant(who.tenant_id) as tx:
+        return ConversationOut.of(await open_conversation(tx, inbound, resources))
+
+
+@router.post("/{conversation_id}/messages", status_code=status.HTTP_202_ACCEPTED)
+async def send_message(conversation_id: UUID, body: MessageIn, who: CanReply, engine: TheEngine) -> TurnAcceptedOut:
+    """Say something in a conversation; the answer comes in its stream."""
+    live = await engine.begin(inbound_message(who, conversation_id, body))
+    return TurnAcceptedOut(turn_id=live.turn.id, cursor=str(Position(live.seq)))
+
+
+@router.get("/{conversation_id}/stream", response_class=StreamingResponse, responses=STREAM)
+async def stream_conversation(
+    conversation_id: UUID,
+    who: CanReadConversations,
+    engine: TheEngine,
+    after: Annotated[str, Query(max_length=100, description="The `id` of the last event that came; 0 for all.")] = "0",
+    follow: Annotated[bool, Query(description="Whether to wait for what comes.")] = True,
+    last_event_id: Annotated[str | None, Header(max_length=100)] = None,
+) -> StreamingResponse:
+    """What happens in a conversation as server-sent events, replies while they grow, from a cursor on."""
+    position = Position.parse(last_event_id or after)
+    async with engine.db.tenant(who.tenant_id) as tx:
+        await _visible(tx, conversation_id, who)
+    return sse_response(sse_of(watch(engine, who.tenant_id, conversation_id, position, follow=follow)))
 
 
 @router.get("/{conversation_id}")
@@ -50,6 +105,12 @@ async def read_events(
         await _visible(tx, conversation_id, who)
         events = await conversations.events_after(tx, conversation_id, after, limit)
     return EventPage(items=[EventOut.of(event) for event in events], last_seq=events[-1].seq if events else after)
+
+
+@router.websocket("/{conversation_id}/socket")
+async def conversation_socket(websocket: WebSocket, conversation_id: UUID) -> None:
+    """The same stream both ways (docs/how-to/streaming.md)."""
+    await converse(websocket, conversation_id)
 
 
 async def _visible(tx: TenantTx, conversation_id: UUID, who: Principal) -> Conversation:

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 from tenantry.api.common import Page
 from tenantry.domain.conversation import Conversation, Event
@@ -61,6 +61,34 @@ class ConversationPage(Page):
     """Conversations, newest first."""
 
     items: list[ConversationOut]
+
+
+class ConversationCreate(BaseModel):
+    """A conversation to begin, or the one there is under this `external_id` of this contact. `lead_id` and
+    `lead_email` identify the contact; without `agent_id` the tenant's active agent answers."""
+
+    model_config = ConfigDict(extra="forbid")
+    agent_id: UUID | None = None
+    lead_id: str | None = None
+    lead_email: str | None = None
+    external_id: str | None = None
+    topic: Annotated[str, Field(max_length=200)] | None = None
+
+
+class MessageIn(BaseModel):
+    """What the contact says."""
+
+    model_config = ConfigDict(extra="forbid")
+    text: str
+    model: Annotated[str, Field(max_length=200)] | None = None
+    idempotency_key: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+
+
+class TurnAcceptedOut(BaseModel):
+    """The message is kept and is being answered. `cursor` is where its answer begins in the conversation's stream."""
+
+    turn_id: UUID
+    cursor: str
 
 
 class EventOut(BaseModel):

@@ -4,20 +4,20 @@ from collections.abc import Collection
 from typing import Annotated
 from uuid import UUID
 
-import msgspec
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.encoders import jsonable_encoder
 from pydantic import TypeAdapter, ValidationError
 
 from tenantry.api.common import AllModels, Db
+from tenantry.api.sse import sse_response
 from tenantry.auth.principals import CanEditAgents, CanReadAgents, CanReply
 from tenantry.channels.http_reply.schemas import ComponentOut, ConfigIn, ConfigOut, HealthOut, ReplyIn, ReplyOut
+from tenantry.channels.http_reply.stream import STREAM, reply_json, stream_reply
 from tenantry.domain.access import Principal
 from tenantry.domain.agent import Agent, AgentDefinition
 from tenantry.domain.agent_validation import validate_definition
 from tenantry.domain.errors import Conflict, FieldError, Forbidden, InvalidInput, NotFound
 from tenantry.engine.accept import active_agent
-from tenantry.engine.events import TurnDone
 from tenantry.engine.inbound import Inbound, clean_email, clean_message, clean_reference
 from tenantry.engine.turn import Engine
 from tenantry.llm.registry import FORM_POLICY
@@ -30,9 +30,9 @@ ClientId = Annotated[str | None, Query(alias="clientId", description="Your own c
 _definition: TypeAdapter[AgentDefinition] = TypeAdapter(AgentDefinition)
 
 
-@router.post("/reply", response_model=ReplyOut)
+@router.post("/reply", response_model=ReplyOut, responses=STREAM)
 async def reply(body: ReplyIn, who: CanReply, request: Request) -> Response:
-    """Answer a contact's message."""
+    """Answer a contact's message; with `stream`, as server-sent events while the answer grows."""
     _check_client(body.client_id, who)
     engine: Engine = request.app.state.runtime.engine
     inbound = Inbound(
@@ -46,26 +46,11 @@ async def reply(body: ReplyIn, who: CanReply, request: Request) -> Response:
         topic=clean_reference("topic", body.topic),
         model=body.model,
         idempotency_key=clean_reference("idempotencyKey", body.idempotency_key),
+        traceparent=request.headers.get("traceparent"),
     )
-    return Response(_reply_json(await engine.run_turn(inbound)), media_type="application/json")
-
-
-def _reply_json(done: TurnDone) -> bytes:
-    result = done.result
-    return msgspec.json.encode(
-        {
-            "reply": result.reply,
-            "quickReplies": result.quick_replies,
-            "conversationId": done.conversation_id,
-            "turnId": done.turn_id,
-            "agentId": done.agent_id,
-            "variables": result.variables,
-            "missing": result.missing,
-            "toolCalls": result.tool_calls,
-            "degraded": result.degraded,
-            "fields": result.fields,
-        }
-    )
+    if body.stream:
+        return sse_response(stream_reply(await engine.begin(inbound)))
+    return Response(reply_json(await engine.run_turn(inbound)), media_type="application/json")
 
 
 @router.get("/config/active")

@@ -15,7 +15,9 @@ _CAMEL = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forb
 class ReplyIn(BaseModel):
     """A contact's message. `leadId` and `conversationId` may be the caller's own ids; they are looked up within the
     client and the contact only. Without `conversationId` a new conversation begins, without `agentId` the client's
-    active agent answers. The same `idempotencyKey` with the same request always gets the same answer."""
+    active agent answers. The same `idempotencyKey` with the same request always gets the same answer. With `stream` it
+    comes as server-sent events: `accepted`, `delta`, `variable.noted`, `tool.called`, `tool.finished`, `fields.noted`,
+    and `done` with the whole answer, or `error` with a problem."""
 
     model_config = _CAMEL
     message: str
@@ -27,6 +29,7 @@ class ReplyIn(BaseModel):
     agent_id: UUID | None = None
     model: Annotated[str, Field(max_length=200)] | None = None
     idempotency_key: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    stream: bool = False
 
 
 class ToolCallOut(BaseModel):
@@ -37,9 +40,20 @@ class ToolCallOut(BaseModel):
     output: Mapping[str, Any]
 
 
+class UsageOut(BaseModel):
+    """What the answer used, in tokens and in millionths of a US dollar."""
+
+    model_config = _CAMEL
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    cost_micros: int
+
+
 class ReplyOut(BaseModel):
     """The answer. `variables` are all values known by now, `missing` the required ones that are not known or not
-    confirmed, `degraded` each step down that the answer took, `fields` the agent's turn fields."""
+    confirmed, `degraded` each step down that the answer took, `fields` the agent's turn fields. `stopped` is null, or
+    "interrupted" by a newer message, or "cancelled"; the reply is then what was said until that moment."""
 
     model_config = _CAMEL
     reply: str
@@ -52,6 +66,9 @@ class ReplyOut(BaseModel):
     tool_calls: list[ToolCallOut]
     degraded: list[str]
     fields: Mapping[str, Any]
+    model: str
+    usage: UsageOut
+    stopped: Literal["interrupted", "cancelled"] | None
 
 
 class ConfigOut(BaseModel):

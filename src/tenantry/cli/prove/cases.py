@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from tenantry.cli.prove.http import Request
+from tenantry.cli.prove.http import SOCKET, Request
 from tenantry.cli.prove.world import Party, definition_of, provider_of
 from tenantry.domain.access import Scope
 
@@ -61,6 +61,28 @@ def _agent(method: str, suffix: str = "", *, spare: bool = False, body: bool = F
 
 def _conversation(suffix: str = "") -> Callable[[Party], Request]:
     return lambda party: Request("GET", f"/api/v1/conversations/{party.conversation_id}{suffix}")
+
+
+def _turn(method: str, suffix: str = "") -> Callable[[Party], Request]:
+    return lambda party: Request(method, f"/api/v1/turns/{party.turn_id}{suffix}")
+
+
+def _stream(party: Party) -> Request:
+    return Request("GET", f"/api/v1/conversations/{party.conversation_id}/stream", {"follow": "false"})
+
+
+def _socket(party: Party) -> Request:
+    return Request(SOCKET, f"/api/v1/conversations/{party.conversation_id}/socket")
+
+
+def _message(party: Party) -> Request:
+    path = f"/api/v1/conversations/{party.conversation_id}/messages"
+    return Request("POST", path, body={"text": "Which appointments do I have?"})
+
+
+def _begin(party: Party) -> Request:
+    body = {"agent_id": str(party.agent_id), "lead_id": party.lead_id, "external_id": party.reference}
+    return Request("POST", "/api/v1/conversations", body=body)
 
 
 def _list(path: str) -> Callable[[Party], Request]:
@@ -177,6 +199,28 @@ CASES: dict[str, Case] = {
     "GET /api/v1/conversations/{conversation_id}/events": Case(
         Scope.CONVERSATIONS_READ, _conversation("/events"), NOT_FOUND, ALLOWED, NOT_FOUND, shows=_word
     ),
+    "GET /api/v1/conversations/{conversation_id}/stream": Case(
+        Scope.CONVERSATIONS_READ, _stream, NOT_FOUND, ALLOWED, NOT_FOUND, shows=_word
+    ),
+    f"{SOCKET} /api/v1/conversations/{{conversation_id}}/socket": Case(
+        Scope.CONVERSATIONS_READ, _socket, NOT_FOUND, ALLOWED, NOT_FOUND, control=101, shows=_word
+    ),
+    "POST /api/v1/conversations": Case(
+        Scope.REPLY, _begin, NOT_FOUND, ALLOWED, NOT_FOUND, control=201, shows=_conversation_id
+    ),
+    "POST /api/v1/conversations/{conversation_id}/messages": Case(
+        Scope.REPLY, _message, NOT_FOUND, ALLOWED, NOT_FOUND, control=202
+    ),
+    "GET /api/v1/turns/{turn_id}": Case(
+        Scope.CONVERSATIONS_READ, _turn("GET"), NOT_FOUND, ALLOWED, NOT_FOUND, shows=_conversation_id
+    ),
+    "GET /api/v1/turns/{turn_id}/explain": Case(
+        Scope.CONVERSATIONS_READ, _turn("GET", "/explain"), NOT_FOUND, ALLOWED, NOT_FOUND, shows=_conversation_id
+    ),
+    "POST /api/v1/turns/{turn_id}/cancel": Case(
+        Scope.REPLY, _turn("POST", "/cancel"), NOT_FOUND, ALLOWED, NOT_FOUND, shows=_conversation_id
+    ),
+    "GET /api/v1/tool-calls": Case(Scope.CONVERSATIONS_READ, _list("/api/v1/tool-calls"), ONLY_OWN, ALLOWED, ONLY_OWN),
     "GET /api/v1/calendar/events": Case(
         Scope.CALENDAR_READ, _list("/api/v1/calendar/events"), ONLY_OWN, ALLOWED, ONLY_OWN, shows=_booking_id
     ),

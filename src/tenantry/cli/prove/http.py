@@ -1,11 +1,16 @@
 """Requests over real HTTP, under any key."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 import msgspec
+
+# What stands for a method where a route is a WebSocket; also the name of its kind in the application.
+SOCKET = "APIWebSocketRoute"
+_SOCKET_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,8 @@ class Wire:
     async def send(self, key: str | None, request: Request) -> Answer:
         """The answer to the request under this key, or without one."""
         headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        if request.method == SOCKET:
+            return await self._socket(request, headers)
         if request.body is not None:
             headers["Content-Type"] = "application/json"
         async with self._session.request(
@@ -66,6 +73,21 @@ class Wire:
             headers=headers,
         ) as response:
             return Answer(response.status, (await response.read()).decode(errors="replace"))
+
+    async def _socket(self, request: Request, headers: Mapping[str, str]) -> Answer:
+        """What comes through a socket up to the first reply: 101, or the status of the refused handshake."""
+        heard: list[str] = []
+        try:
+            async with asyncio.timeout(_SOCKET_S), self._session.ws_connect(request.path, headers=headers) as socket:
+                async for message in socket:
+                    heard.append(str(message.data))
+                    if '"type":"reply"' in heard[-1]:
+                        break
+        except aiohttp.WSServerHandshakeError as refused:
+            return Answer(refused.status, "")
+        except TimeoutError:
+            pass
+        return Answer(101, "\n".join(heard))
 
     async def reply(self, key: str, **body: Any) -> Answer:
         """`POST /api/agent/reply`; fields that are None are left out."""

@@ -1,0 +1,41 @@
+"""Errors as problem details (RFC 9457), each with a stable code."""
+
+from typing import Any
+
+import msgspec
+from fastapi import Response
+
+from tenantry.domain.errors import TenantryError
+
+
+def problem_body(error: TenantryError) -> dict[str, Any]:
+    """The problem of an error."""
+    body = problem_of(error.status, error.code, error.detail, retryable=error.retryable)
+    if error.errors:
+        body["errors"] = error.errors
+    return {**body, **error.extra}
+
+
+def problem_of(status: int, code: str, detail: str, *, retryable: bool) -> dict[str, Any]:
+    """A problem of these parts."""
+    return {
+        "type": f"urn:tenantry:error:{code}",
+        "title": code.replace("_", " ").capitalize(),
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "retryable": retryable,
+    }
+
+
+def problem(error: TenantryError) -> Response:
+    """The answer for an error."""
+    headers = {"Retry-After": str(max(1, round(error.retry_after)))} if error.retry_after is not None else {}
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return problem_response(error.status, problem_body(error), headers)
+
+
+def problem_response(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    """The answer with this problem as its body."""
+    return Response(msgspec.json.encode(body), status, headers, media_type="application/problem+json")

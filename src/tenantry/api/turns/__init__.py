@@ -1,0 +1,1 @@
+"""Turns over HTTP: their state, how they came about, and how to end them."""

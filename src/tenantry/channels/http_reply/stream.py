@@ -1,0 +1,85 @@
+"""The answer as it is written: whole, or as server-sent events while it grows."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from tenantry.api.problems import problem_body
+from tenantry.api.sse import COMMENT, SILENCE_S, sse
+from tenantry.domain.conversation import EventType
+from tenantry.domain.errors import TenantryError
+from tenantry.engine.events import LiveEvent, TurnDone
+from tenantry.engine.live import LiveTurn
+from tenantry.engine.watching import Position
+
+STREAM: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "description": "The answer; with `stream`, its events. An event's `id` is a cursor for "
+        "`GET /api/v1/conversations/{conversation_id}/stream`, which goes on from there.",
+    }
+}
+
+
+def reply_json(done: TurnDone) -> bytes:
+    """The body of an answer."""
+    return msgspec.json.encode(_body(done))
+
+
+def _body(done: TurnDone) -> dict[str, Any]:
+    result, usage = done.result, done.result.usage
+    return {
+        "reply": result.reply,
+        "quickReplies": result.quick_replies,
+        "conversationId": done.conversation_id,
+        "turnId": done.turn_id,
+        "agentId": done.agent_id,
+        "variables": result.variables,
+        "missing": result.missing,
+        "toolCalls": result.tool_calls,
+        "degraded": result.degraded,
+        "fields": result.fields,
+        "model": result.model,
+        "usage": {
+            "inputTokens": usage.input_tokens,
+            "outputTokens": usage.output_tokens,
+            "cachedTokens": usage.cached_tokens,
+            "costMicros": usage.cost_micros,
+        },
+        "stopped": result.stopped,
+    }
+
+
+async def stream_reply(live: LiveTurn) -> AsyncGenerator[bytes]:
+    """The turn's events; the turn goes on when the client is gone."""
+    turn = live.turn
+    at = Position(live.seq, turn.id, live.attempt)
+    yield sse("accepted", {"turnId": turn.id, "conversationId": turn.conversation_id}, str(at))
+    async for events in live.follow(SILENCE_S):
+        parts: list[bytes] = []
+        # A turn that waited has its attempt only when it is begun.
+        at = replace(at, attempt=live.attempt)
+        for event in merged(events):
+            at = at.past(event)
+            parts.append(sse(event.type, event.data, str(at)))
+        yield b"".join(parts) or COMMENT
+    if live.done is not None:
+        yield sse("done", _body(live.done), str(at))
+    else:
+        error = live.error if isinstance(live.error, TenantryError) else TenantryError()
+        yield sse("error", problem_body(error), str(at))
+
+
+def merged(events: list[LiveEvent]) -> list[LiveEvent]:
+    """The events with pieces of text that follow each other as one."""
+    if len(events) < 2:
+        return events
+    found: list[LiveEvent] = []
+    for event in events:
+        if event.type is EventType.DELTA and found and found[-1].type is EventType.DELTA:
+            found[-1] = LiveEvent(event.type, {"text": found[-1].data["text"] + event.data["text"]})
+        else:
+            found.append(event)
+    return found
