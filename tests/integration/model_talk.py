@@ -8,11 +8,11 @@ from ipaddress import ip_network
 from typing import Any
 
 import aiohttp
-from tenantry.tools.outbound.addresses import NetworkPolicy
-from tenantry.tools.outbound.client import OutboundHttp
 
 from tenantry.engine.turn import Engine
 from tenantry.llm.registry import Models
+from tenantry.outbound.addresses import NetworkPolicy
+from tenantry.outbound.client import OutboundHttp
 from tenantry.server.runtime import Runtime
 from tenantry.server.serving import bind, serving
 from tenantry.settings import ModelSettings
