@@ -20,13 +20,14 @@ from tests.conftest import TenantForTest
 async def _leave(runtime: Runtime, tenant: TenantForTest, messages: list[str], lease_id: UUID) -> list[Accepted]:
     """Accept messages of one conversation as a process would that dies right after."""
     who = await authenticate(runtime.db, tenant.key)
+    models = await runtime.resources.models.of(runtime.db, who.tenant)
     left: list[Accepted] = []
     for number, message in enumerate(messages):
         inbound = Inbound(
             who, "http", message, lead_id="ada", conversation_ref="c", idempotency_key=f"{lease_id}-{number}"
         )
         async with runtime.db.tenant(tenant.id) as tx:
-            left.append(await accept(tx, inbound, runtime.resources, lease_id))
+            left.append(await accept(tx, inbound, runtime.resources, models, lease_id))
     return left
 
 

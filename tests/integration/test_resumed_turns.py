@@ -36,8 +36,9 @@ async def die_in_a_turn(talk: Talk, tenant: TenantForTest, output: dict[str, Any
     who = await authenticate(talk.runtime.db, tenant.keys["mark"])
     inbound = Inbound(who, "http", "order them", agent_id=UUID(talk.agent_id), lead_id="ada", conversation_ref="c")
     lease = new_id()
+    models = await talk.runtime.resources.models.of(talk.runtime.db, who.tenant)
     async with talk.runtime.db.tenant(tenant.id) as tx:
-        turn = (await accept(tx, inbound, talk.runtime.resources, lease)).turn
+        turn = (await accept(tx, inbound, talk.runtime.resources, models, lease)).turn
         await tool_calls.claim(tx, turn.id, lease, 0, [ORDER], MODEL)
         if output is not None:
             await tool_calls.finish(tx, turn.id, 0, output)

@@ -23,8 +23,9 @@ LEASE = new_id()
 async def turn_id(runtime: Runtime, tenant: TenantForTest) -> UUID:
     """A turn of the tenant that is running."""
     who = await authenticate(runtime.db, tenant.key)
+    models = await runtime.resources.models.of(runtime.db, who.tenant)
     async with runtime.db.tenant(tenant.id) as tx:
-        accepted = await accept(tx, Inbound(who, "http", "hello", lead_id="ada"), runtime.resources, LEASE)
+        accepted = await accept(tx, Inbound(who, "http", "hello", lead_id="ada"), runtime.resources, models, LEASE)
     return accepted.turn.id
 
 
