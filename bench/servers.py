@@ -44,7 +44,8 @@ class Servers:
 async def servers(home: Path) -> AsyncIterator[Servers]:
     """Both servers on a fresh installation, with the demo's agents."""
     port = _free_port()
-    env = os.environ | {"TENANTRY_HOME": str(home), "TENANTRY_LOG_LEVEL": "warning"}
+    no_limits = {f"TENANTRY_LIMIT_{of}": "" for of in ("CONTACT", "MEMBER", "TENANT")}
+    env = os.environ | no_limits | {"TENANTRY_HOME": str(home), "TENANTRY_LOG_LEVEL": "warning"}
     async with _process(sys.executable, "-m", "tenantry", "up", "--port", str(port), env=env) as up:
         url = f"http://127.0.0.1:{port}"
         await _until_ready(url, up)

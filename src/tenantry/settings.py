@@ -7,6 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 from tenantry.domain.errors import ConfigurationError
+from tenantry.domain.limits import RateLimits, parse_rate
 
 _PROVIDERS = {"OPENROUTER_API_KEY": "https://openrouter.ai/api/v1", "OPENAI_API_KEY": "https://api.openai.com/v1"}
 
@@ -52,6 +53,20 @@ class NetworkSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RedisSettings:
+    """Where Redis is, which several processes share; with no `url`, each keeps to its own memory."""
+
+    url: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """The rate limits of every tenant that has none of its own; None is no limit."""
+
+    rates: RateLimits = field(default_factory=RateLimits)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one process."""
 
@@ -61,6 +76,8 @@ class Settings:
     http: HttpSettings = field(default_factory=HttpSettings)
     model: ModelSettings | None = None
     network: NetworkSettings = field(default_factory=NetworkSettings)
+    redis: RedisSettings = field(default_factory=RedisSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
     log_level: str = "info"
 
 
@@ -72,9 +89,11 @@ def default_home() -> Path:
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Settings from `TENANTRY_HOME`, `TENANTRY_HOST`, `TENANTRY_PORT`, `TENANTRY_POOL_SIZE`,
     `TENANTRY_MASTER_KEY`, `TENANTRY_LOG_LEVEL`, `TENANTRY_ALLOW_PRIVATE_ADDRESSES` (networks such as
-    "10.0.0.0/8,127.0.0.1", or "true" for every address), `DATABASE_URL`, and the model from `AGENT_MODEL` with
-    `OPENROUTER_API_KEY`, `OPENAI_API_KEY` or `AGENT_BASE_URL`; `AGENT_MODELS` names those to try after it, with
-    commas. Raises ConfigurationError when they are not usable."""
+    "10.0.0.0/8,127.0.0.1", or "true" for every address), `DATABASE_URL`, `REDIS_URL`, the rate limits
+    `TENANTRY_LIMIT_CONTACT` ("60/minute" unless set; empty is none), `TENANTRY_LIMIT_MEMBER` ("600/minute") and
+    `TENANTRY_LIMIT_TENANT` ("6000/minute"), and the model from `AGENT_MODEL` with `OPENROUTER_API_KEY`,
+    `OPENAI_API_KEY` or `AGENT_BASE_URL`; `AGENT_MODELS` names those to try after it, with commas. Raises
+    ConfigurationError when they are not usable."""
     env = os.environ if environment is None else environment
     home = Path(env["TENANTRY_HOME"]).expanduser() if env.get("TENANTRY_HOME") else default_home()
     return Settings(
@@ -88,6 +107,14 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         ),
         model=_model(env),
         network=NetworkSettings(_networks(env, "TENANTRY_ALLOW_PRIVATE_ADDRESSES")),
+        redis=RedisSettings(env.get("REDIS_URL") or None),
+        limits=LimitSettings(
+            RateLimits(
+                contact_per_minute=_rate(env, "TENANTRY_LIMIT_CONTACT", "60/minute"),
+                member_per_minute=_rate(env, "TENANTRY_LIMIT_MEMBER", "600/minute"),
+                tenant_per_minute=_rate(env, "TENANTRY_LIMIT_TENANT", "6000/minute"),
+            )
+        ),
         log_level=env.get("TENANTRY_LOG_LEVEL") or "info",
     )
 
@@ -97,6 +124,14 @@ def _number(env: Mapping[str, str], name: str, default: int, least: int, most: i
     if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
         raise ConfigurationError(f"{name} is {text!r}; give a whole number from {least} to {most}.")
     return int(text)
+
+
+def _rate(env: Mapping[str, str], name: str, default: str) -> int | None:
+    text = env.get(name, default)
+    try:
+        return parse_rate(text) if text.strip() else None
+    except ValueError as error:
+        raise ConfigurationError(f"{name}: {error}, or leave it empty for no limit.") from error
 
 
 def _model(env: Mapping[str, str]) -> ModelSettings | None:

@@ -13,13 +13,14 @@ from pathlib import Path
 import psutil
 
 TENANTRY = (sys.executable, "-m", "tenantry")
-OURS = ("TENANTRY_", "DATABASE_", "AGENT_", "OPENAI_", "OPENROUTER_")
+OURS = ("TENANTRY_", "DATABASE_", "AGENT_", "OPENAI_", "OPENROUTER_", "REDIS_")
 
 
 def environment(home: Path) -> dict[str, str]:
     """The environment of a command that works on this home, and on no other installation."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-    return kept | {"TENANTRY_HOME": str(home), "COLUMNS": "200"}
+    no_limits = {f"TENANTRY_LIMIT_{of}": "" for of in ("CONTACT", "MEMBER", "TENANT")}
+    return kept | no_limits | {"TENANTRY_HOME": str(home), "COLUMNS": "200"}
 
 
 async def run(home: Path, *arguments: str) -> tuple[int, str]:

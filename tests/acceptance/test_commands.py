@@ -7,6 +7,7 @@ import aiohttp
 import pexpect
 import pytest
 
+from tenantry.cli.demo.seed import MARK
 from tests.acceptance.commands import environment, run, up
 
 
@@ -51,6 +52,7 @@ async def _status(url: str, key: str) -> int:
         (("member", "add", "no-address", "--tenant", "x"), "no e-mail address"),
         (("tenant", "create", "Not A Slug"), "lower-case"),
         (("tenant", "create", "zone", "--time-zone", "Mars/Olympus"), "time zone"),
+        (("tenant", "limits", "x", "--contact", "plenty"), "--contact: 'plenty' is no rate"),
     ],
 )
 async def test_mistakes_are_one_clear_line(home: Path, arguments: tuple[str, ...], told: str) -> None:
@@ -58,6 +60,30 @@ async def test_mistakes_are_one_clear_line(home: Path, arguments: tuple[str, ...
     assert code == 1
     assert told in printed
     assert "Traceback" not in printed
+
+
+async def test_an_operator_sets_limits_and_sees_usage(home: Path) -> None:
+    async with up(home) as server:
+        headers = {"Authorization": f"Bearer {server.key(MARK)}"}
+        async with (
+            aiohttp.ClientSession(server.url, headers=headers) as session,
+            session.post("/api/agent/reply", json={"message": "hello"}) as response,
+        ):
+            assert response.status == 200
+        granted = ("--contact", "60/minute", "--tokens", "5000000", "--cost", "50.00")
+        code, printed = await run(home, "tenant", "limits", "peterei", *granted)
+        assert code == 0, printed
+        code, printed = await run(home, "tenant", "limits", "peterei", "--tokens", "none")
+        assert code == 0, printed
+        rows = [line.split("│")[1:3] for line in printed.splitlines() if "│" in line]
+        shown = {name.strip(): value.strip() for name, value in rows}
+        assert shown["contact_per_minute"] == "60"
+        assert shown["monthly_tokens"] == "-"
+        assert shown["monthly_cost_micros"] == "$50.000000"
+        code, printed = await run(home, "usage")
+        assert code == 0, printed
+        rows = [[cell.strip() for cell in line.split("│")[1:4]] for line in printed.splitlines() if "│" in line]
+        assert rows == [["peterei", "form-policy", "1"], ["peterei", "all", "1"]]
 
 
 async def test_a_port_in_use_is_told(home: Path) -> None:

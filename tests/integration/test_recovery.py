@@ -7,7 +7,7 @@ from tenantry.auth.principals import authenticate
 from tenantry.domain.conversation import TurnStatus
 from tenantry.domain.ids import new_id
 from tenantry.domain.trace import TurnTrace
-from tenantry.engine.accept import Accepted, accept
+from tenantry.engine.accept import Accepted, Intake, accept
 from tenantry.engine.inbound import Inbound
 from tenantry.engine.recovery import take_up
 from tenantry.engine.turn import MAX_ATTEMPTS, Engine
@@ -20,14 +20,14 @@ from tests.conftest import TenantForTest
 async def _leave(runtime: Runtime, tenant: TenantForTest, messages: list[str], lease_id: UUID) -> list[Accepted]:
     """Accept messages of one conversation as a process would that dies right after."""
     who = await authenticate(runtime.db, tenant.key)
-    models = await runtime.resources.models.of(runtime.db, who.tenant)
     left: list[Accepted] = []
     for number, message in enumerate(messages):
         inbound = Inbound(
             who, "http", message, lead_id="ada", conversation_ref="c", idempotency_key=f"{lease_id}-{number}"
         )
+        models = await runtime.resources.models.of(runtime.db, who.tenant)
         async with runtime.db.tenant(tenant.id) as tx:
-            left.append(await accept(tx, inbound, runtime.resources, models, lease_id))
+            left.append(await accept(tx, inbound, Intake(runtime.resources, models, lease_id)))
     return left
 
 

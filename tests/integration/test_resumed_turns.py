@@ -8,7 +8,7 @@ import pytest
 from tenantry.auth.principals import authenticate
 from tenantry.domain.ids import new_id
 from tenantry.domain.tools import ToolCallRequest
-from tenantry.engine.accept import accept
+from tenantry.engine.accept import Intake, accept
 from tenantry.engine.inbound import Inbound
 from tenantry.engine.recovery import take_up
 from tenantry.engine.turn import Engine
@@ -38,7 +38,7 @@ async def die_in_a_turn(talk: Talk, tenant: TenantForTest, output: dict[str, Any
     lease = new_id()
     models = await talk.runtime.resources.models.of(talk.runtime.db, who.tenant)
     async with talk.runtime.db.tenant(tenant.id) as tx:
-        turn = (await accept(tx, inbound, talk.runtime.resources, models, lease)).turn
+        turn = (await accept(tx, inbound, Intake(talk.runtime.resources, models, lease))).turn
         await tool_calls.claim(tx, turn.id, lease, 0, [ORDER], MODEL)
         if output is not None:
             await tool_calls.finish(tx, turn.id, 0, output)

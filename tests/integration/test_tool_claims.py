@@ -7,7 +7,7 @@ import pytest
 from tenantry.auth.principals import authenticate
 from tenantry.domain.ids import new_id
 from tenantry.domain.tools import ToolCallRequest, ToolResult
-from tenantry.engine.accept import accept
+from tenantry.engine.accept import Intake, accept
 from tenantry.engine.inbound import Inbound
 from tenantry.server.runtime import Runtime
 from tenantry.storage.repositories import tool_calls, turns
@@ -25,7 +25,9 @@ async def turn_id(runtime: Runtime, tenant: TenantForTest) -> UUID:
     who = await authenticate(runtime.db, tenant.key)
     models = await runtime.resources.models.of(runtime.db, who.tenant)
     async with runtime.db.tenant(tenant.id) as tx:
-        accepted = await accept(tx, Inbound(who, "http", "hello", lead_id="ada"), runtime.resources, models, LEASE)
+        accepted = await accept(
+            tx, Inbound(who, "http", "hello", lead_id="ada"), Intake(runtime.resources, models, LEASE)
+        )
     return accepted.turn.id
 
 

@@ -1,11 +1,14 @@
 """A tenant's own HTTP service that remembers what it was sent."""
 
 import asyncio
+import base64
 import gzip
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -45,11 +48,14 @@ class Service:
         self.received.append(Received(request.method, request.raw_path, dict(request.query), headers, body))
         self.effects.add(headers.get("idempotency-key", ""))
         kind, _, rest = request.match_info["kind"].partition(":")
-        if kind == "drop":
+        # "drop:1" drops the first request only, "hang:1" answers all but the first.
+        if kind == "drop" and len(self.received) <= int(rest or 99):
             assert request.transport is not None
             request.transport.abort()
-        if kind == "hang":
+        if kind == "hang" and len(self.received) <= int(rest or 99):
             await self.over.wait()
+        if kind == "echo":
+            return web.json_response(_echoed(headers), status=int(rest or 200))
         if kind == "trickle":
             return await self._trickle(request)
         if kind == "redirect":
@@ -64,6 +70,21 @@ class Service:
             await response.write(b" " * 1024)
 
 
+def _echoed(headers: dict[str, str]) -> dict[str, Any]:
+    """The key that came, in every form in which services quote it."""
+    sent = headers["authorization"]
+    key = sent.removeprefix("Bearer ")
+    return {
+        "sent": sent,
+        "in_json": json.dumps({"you sent": sent}),
+        "in_url": f"https://x.example/?key={quote(key, safe='')}",
+        "in_base64": base64.b64encode(f"user:{key}".encode()).decode(),
+        "at_a_cut": "x" * 997 + key,
+        key: "a name",
+        "ok": "kept",
+    }
+
+
 def _plain(kind: str, rest: str) -> web.Response:
     match kind:
         case "status":
@@ -75,7 +96,7 @@ def _plain(kind: str, rest: str) -> web.Response:
         case "just":
             return web.Response(text='"' + "x" * (MAX_ANSWER - 2) + '"')
         case "bomb":
-            return web.Response(body=gzip.compress(b" " * 50_000_000), headers={"Content-Encoding": "gzip"})
+            return web.Response(body=gzip.compress(b" " * 5_000_000), headers={"Content-Encoding": "gzip"})
         case "cookie":
             return web.json_response(ESTIMATE, headers={"Set-Cookie": "who=mark; Path=/"})
         case _:

@@ -1,5 +1,6 @@
 """Errors as problem details (RFC 9457), each with a stable code."""
 
+import math
 from typing import Any
 
 import msgspec
@@ -30,7 +31,7 @@ def problem_of(status: int, code: str, detail: str, *, retryable: bool) -> dict[
 
 def problem(error: TenantryError) -> Response:
     """The answer for an error."""
-    headers = {"Retry-After": str(max(1, round(error.retry_after)))} if error.retry_after is not None else {}
+    headers = {"Retry-After": str(max(1, math.ceil(error.retry_after)))} if error.retry_after is not None else {}
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return problem_response(error.status, problem_body(error), headers)

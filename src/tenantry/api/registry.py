@@ -5,8 +5,10 @@ from fastapi import APIRouter
 from tenantry.api.agents.routes import router as agents
 from tenantry.api.calendars.routes import router as calendars
 from tenantry.api.conversations.routes import router as conversations
+from tenantry.api.limits.routes import router as limits
 from tenantry.api.providers.routes import router as providers
 from tenantry.api.secrets.routes import router as secrets
 from tenantry.api.turns.routes import router as turns
+from tenantry.api.usage.routes import router as usage
 
-ROUTERS: tuple[APIRouter, ...] = (agents, conversations, turns, calendars, providers, secrets)
+ROUTERS: tuple[APIRouter, ...] = (agents, conversations, turns, calendars, providers, secrets, usage, limits)

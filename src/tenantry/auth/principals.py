@@ -53,3 +53,5 @@ CanReadProviders = Annotated[Principal, Depends(_with_scope(Scope.PROVIDERS_READ
 CanEditProviders = Annotated[Principal, Depends(_with_scope(Scope.PROVIDERS_WRITE))]
 CanReadSecrets = Annotated[Principal, Depends(_with_scope(Scope.SECRETS_READ))]
 CanEditSecrets = Annotated[Principal, Depends(_with_scope(Scope.SECRETS_WRITE))]
+CanReadUsage = Annotated[Principal, Depends(_with_scope(Scope.USAGE_READ))]
+CanSetLimits = Annotated[Principal, Depends(_with_scope(Scope.LIMITS_WRITE))]

@@ -6,10 +6,12 @@ from tenantry.cli.chat import chat
 from tenantry.cli.demo.command import demo
 from tenantry.cli.doctor import doctor
 from tenantry.cli.explain import explain
+from tenantry.cli.limits import tenant_limits
 from tenantry.cli.prove.command import prove_command
 from tenantry.cli.providers import provider_app, secret_app
 from tenantry.cli.tenants import key_app, member_app, tenant_app
 from tenantry.cli.up import up
+from tenantry.cli.usage import usage
 
 app = typer.Typer(
     help="Tenantry: the runtime for multi-tenant AI agents.",
@@ -23,6 +25,8 @@ app.command("chat")(chat)
 app.command("explain")(explain)
 app.command("doctor")(doctor)
 app.command("prove")(prove_command)
+app.command("usage")(usage)
+tenant_app.command("limits")(tenant_limits)
 app.add_typer(tenant_app, name="tenant")
 app.add_typer(member_app, name="member")
 app.add_typer(key_app, name="key")

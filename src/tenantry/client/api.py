@@ -48,14 +48,25 @@ class TenantryClient:
         """All coming appointments in the calendars that the key can see. Raises ApiError."""
         return await self._all("/api/v1/calendar/events")
 
+    async def usage(self, group_by: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """This month's usage that the key can see: in all, and by what it is grouped by. Raises ApiError."""
+        first, items = await self._pages("/api/v1/usage", group_by=group_by)
+        return first["total"], items
+
     async def _all(self, path: str) -> list[dict[str, Any]]:
+        return (await self._pages(path))[1]
+
+    async def _pages(self, path: str, **query: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """The first page, and the items of all pages."""
         items: list[dict[str, Any]] = []
-        params: dict[str, str] = {"limit": "100"}
+        params: dict[str, str] = {"limit": "100", **query}
+        first: dict[str, Any] | None = None
         while True:
             page = await self._call("GET", path, params=params)
+            first = first or page
             items.extend(page["items"])
             if page["next_cursor"] is None:
-                return items
+                return first, items
             params["cursor"] = page["next_cursor"]
 
     async def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:

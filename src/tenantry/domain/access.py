@@ -20,10 +20,19 @@ class Scope(StrEnum):
     PROVIDERS_WRITE = "providers:write"
     SECRETS_READ = "secrets:read"
     SECRETS_WRITE = "secrets:write"
+    USAGE_READ = "usage:read"
+    LIMITS_WRITE = "limits:write"
 
 
 READING = frozenset(
-    {Scope.AGENTS_READ, Scope.CONVERSATIONS_READ, Scope.CALENDAR_READ, Scope.PROVIDERS_READ, Scope.SECRETS_READ}
+    {
+        Scope.AGENTS_READ,
+        Scope.CONVERSATIONS_READ,
+        Scope.CALENDAR_READ,
+        Scope.PROVIDERS_READ,
+        Scope.SECRETS_READ,
+        Scope.USAGE_READ,
+    }
 )
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
     Role.OWNER: frozenset(Scope),

@@ -16,7 +16,7 @@ from tenantry.domain.agent import (
     VariableType,
 )
 from tenantry.domain.errors import FieldError, InvalidInput
-from tenantry.domain.http_call_validation import http_call_faults
+from tenantry.domain.http_call_validation import http_call_faults, mcp_call_faults
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z")
@@ -87,21 +87,27 @@ def _function_faults(definition: AgentDefinition) -> Iterator[FieldError]:
                 yield FieldError(f"{at}.variables.{position}", f"{name!r} is no variable of this agent")
             elif name in function.variables[:position]:
                 yield FieldError(f"{at}.variables.{position}", f"{name!r} is there twice")
-        yield from _http_faults(f"{at}.http", definition, function)
+        yield from _call_faults(at, definition, function)
 
 
-def _http_faults(at: str, definition: AgentDefinition, function: Function) -> Iterator[FieldError]:
-    if function.http is None:
-        return
+def _call_faults(at: str, definition: AgentDefinition, function: Function) -> Iterator[FieldError]:
+    calls = [name for name, call in (("http", function.http), ("mcp", function.mcp)) if call is not None]
     if function.name in BUILT_IN_FUNCTIONS:
-        yield FieldError(at, f"{function.name} is built in and calls no service; give the function another name")
-    for position, name in enumerate(function.variables):
-        if name in _BOUND:
-            at_name = f"{at.removesuffix('http')}variables.{position}"
-            yield FieldError(at_name, f"{name!r} is what every call tells its service; choose another name")
-    handed = [variable for name in function.variables if (variable := definition.variable(name))]
-    for field, message in http_call_faults(function.http, handed):
-        yield FieldError(f"{at}.{field}", message)
+        told = f"{function.name} is built in and calls no service; give the function another name"
+        yield from (FieldError(f"{at}.{name}", told) for name in calls)
+    if len(calls) > 1:
+        yield FieldError(f"{at}.mcp", "is there beside http; a function makes one call, leave one of them out")
+    if function.http is not None:
+        for position, name in enumerate(function.variables):
+            if name in _BOUND:
+                told = f"{name!r} is what every call tells its service; choose another name"
+                yield FieldError(f"{at}.variables.{position}", told)
+        handed = [variable for name in function.variables if (variable := definition.variable(name))]
+        for field, message in http_call_faults(function.http, handed):
+            yield FieldError(f"{at}.http.{field}", message)
+    if function.mcp is not None:
+        for field, message in mcp_call_faults(function.mcp):
+            yield FieldError(f"{at}.mcp.{field}", message)
 
 
 def _turn_field_faults(turn_fields: Sequence[TurnField]) -> Iterator[FieldError]:

@@ -110,6 +110,22 @@ class TurnInProgress(TenantryError):
     retryable = True
 
 
+class RateLimited(TenantryError):
+    """Too many messages in the last minute; send this one again after the time that Retry-After says."""
+
+    status = 429
+    code = "rate_limited"
+    retryable = True
+
+
+class BudgetExhausted(TenantryError):
+    """The month's budget is used up; wait until Retry-After is over, or have the budget raised."""
+
+    status = 429
+    code = "budget_exhausted"
+    retryable = True
+
+
 class DatabaseUnavailable(TenantryError):
     """The database cannot be reached; send the request again in a moment."""
 

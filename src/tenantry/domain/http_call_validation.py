@@ -1,10 +1,10 @@
-"""What a call to a tenant's service must hold to beyond its types."""
+"""What a call to a tenant's service or MCP server must hold to beyond its types."""
 
 import re
 from collections.abc import Collection, Iterator
 from urllib.parse import SplitResult, urlsplit
 
-from tenantry.domain.agent import AnswerField, Header, HttpCall, Variable
+from tenantry.domain.agent import AnswerField, Header, HttpCall, McpCall, Variable
 from tenantry.domain.url_template import climbs, placeholders, without_placeholders
 
 # RFC 9110, 5.6.2.
@@ -16,13 +16,20 @@ _PLACE = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _PATH = re.compile(r"[^.\x00-\x1f]+(\.[^.\x00-\x1f]+)*")
 
-_SECRET = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
+_SECRET = frozenset(
+    {"api-key", "authorization", "cookie", "proxy-authorization", "x-access-token", "x-api-key", "x-auth-token"}
+)
+_SECRET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_PLACEHOLDER = "{secret}"
 _OURS = frozenset(
     {
         "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "expect", "host",
         "idempotency-key", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
     }
 )  # fmt: skip
+# Set by the protocol of MCP; its other headers all begin with "mcp-".
+_OF_MCP = frozenset({"accept", "last-event-id"})
+_MCP_TOOL = re.compile(r"[A-Za-z0-9_./-]*")
 _TAKEN = frozenset({"status", "reason", "user_id"})
 
 Fault = tuple[str, str]
@@ -34,6 +41,22 @@ def http_call_faults(call: HttpCall, variables: Collection[Variable]) -> Iterato
         yield "url", message
     yield from _header_faults(call.headers)
     yield from _answer_faults(call.answer)
+
+
+def mcp_call_faults(call: McpCall) -> Iterator[Fault]:
+    """Every fault as the field of the call and what is wrong."""
+    if placeholders(call.url):
+        yield "url", "holds a variable; the address of an MCP server is the same for every call"
+    else:
+        for message in _url_faults(call.url, ()):
+            yield "url", message
+    if not _MCP_TOOL.fullmatch(call.tool):
+        yield "tool", f"{call.tool!r} is no name of a tool; letters, digits and _ . / - are possible"
+    yield from _header_faults(call.headers)
+    for index, header in enumerate(call.headers):
+        name = header.name.lower()
+        if name in _OF_MCP or name.startswith("mcp-"):
+            yield f"headers.{index}.name", f"{header.name} is set by the protocol; leave it out"
 
 
 def _url_faults(url: str, variables: Collection[Variable]) -> Iterator[str]:
@@ -50,7 +73,7 @@ def _url_faults(url: str, variables: Collection[Variable]) -> Iterator[str]:
         yield "is no absolute http or https URL, such as https://api.example.com/valuation"
         return
     if "@" in parts.netloc:
-        yield "holds a user name or password; secrets come with the vault"
+        yield "holds a user name or password; send it as a header with `secret`"
     elif not _PLACE.fullmatch(parts.netloc) or port == 0:
         yield "names no host, or one that depends on a variable; variables may stand in path and query only"
     if "#" in url:
@@ -78,8 +101,11 @@ def _header_faults(headers: Collection[Header]) -> Iterator[Fault]:
         at, name = f"headers.{index}", header.name.lower()
         if not _TOKEN.fullmatch(header.name):
             yield f"{at}.name", f"{header.name!r} is no header name"
-        elif name in _SECRET:
-            yield f"{at}.name", f"{header.name} would hold a secret in the open; secrets come with the vault"
+        elif name in _SECRET and header.secret is None:
+            yield (
+                f"{at}.name",
+                f"{header.name} would hold a secret in the open; store it sealed and name it as `secret`",
+            )
         elif name in _OURS:
             yield f"{at}.name", f"{header.name} is set for every call; leave it out"
         elif name in seen:
@@ -87,6 +113,19 @@ def _header_faults(headers: Collection[Header]) -> Iterator[Fault]:
         seen.add(name)
         if not _HEADER_VALUE.fullmatch(header.value):
             yield f"{at}.value", "holds a line break or another character that no header may hold"
+        yield from _secret_faults(at, header)
+
+
+def _secret_faults(at: str, header: Header) -> Iterator[Fault]:
+    places = header.value.count(_PLACEHOLDER)
+    if header.secret is None:
+        if places:
+            yield f"{at}.value", "holds {secret} but the header names no `secret`"
+        return
+    if not _SECRET_NAME.fullmatch(header.secret):
+        yield f"{at}.secret", f"{header.secret!r} is no name of a secret; letters, digits and . _ - are possible"
+    if header.value and places != 1:
+        yield f"{at}.value", "must hold {secret} once, where the secret is put in, or be empty"
 
 
 def _answer_faults(answer: Collection[AnswerField]) -> Iterator[Fault]:

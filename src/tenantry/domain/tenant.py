@@ -1,9 +1,11 @@
 """Client businesses and the people who belong to them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
+
+from tenantry.domain.limits import TenantLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,7 @@ class Tenant:
     allowed_models: tuple[str, ...]
     active_agent_id: UUID | None
     settings_stamp: int = 0
+    limits: TenantLimits = field(default_factory=TenantLimits)
 
 
 class Role(StrEnum):

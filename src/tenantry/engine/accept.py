@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from tenantry.auth.budgets import Reservation
 from tenantry.credentials.master_key import ContactHasher
 from tenantry.domain.agent import Agent, AgentDefinition
 from tenantry.domain.conversation import Conversation, Message, Turn, TurnStatus
@@ -12,7 +13,7 @@ from tenantry.domain.ids import parse_id
 from tenantry.domain.tenant import Tenant
 from tenantry.engine.inbound import Inbound
 from tenantry.engine.resources import Resources
-from tenantry.llm.registry import TenantModels
+from tenantry.llm.registry import FORM_POLICY, TenantModels
 from tenantry.storage.repositories import agents, contacts, conversations, tenants, tool_calls, turns
 from tenantry.storage.repositories.conversations import ConversationKey
 from tenantry.storage.repositories.tool_calls import RecordedCall
@@ -50,26 +51,40 @@ class Accepted:
     interrupted: Sequence[UUID] = ()
 
 
-async def accept(
-    tx: TenantTx, inbound: Inbound, resources: Resources, models: TenantModels, lease_id: UUID
-) -> Accepted:
+@dataclass(slots=True)
+class Intake:
+    """What one process takes a message in with: the tenant's models, its own lease and, once the turn's price is set
+    aside, the reservation, which is the caller's to settle."""
+
+    resources: Resources
+    models: TenantModels
+    lease_id: UUID
+    reservation: Reservation | None = None
+
+
+async def accept(tx: TenantTx, inbound: Inbound, intake: Intake) -> Accepted:
     """Keep the message and begin or queue its turn.
 
-    Raises NotFound, ModelNotAllowed, TurnInProgress, and AlreadyAccepted when the idempotency key was used before.
+    Raises NotFound, ModelNotAllowed, TurnInProgress, BudgetExhausted, and AlreadyAccepted when the idempotency key was
+    used before.
     """
+    resources = intake.resources
     conversation, agent = await _conversation(tx, inbound, resources.hasher)
     interrupted: Sequence[UUID] = ()
     if agent.definition.on_new_message == "reject" and await turns.unfinished(tx, conversation.id):
         raise TurnInProgress(retry_after=1)
     if agent.definition.on_new_message == "interrupt":
         interrupted = await turns.stop_unfinished(tx, conversation.id, "interrupted")
+    model = _model_name(inbound, agent.definition, intake.models)
+    if model != FORM_POLICY:
+        intake.reservation = resources.budgets.take(inbound.principal.tenant, conversation.owner_member_id)
     new = NewTurn(
         message=inbound.message,
-        model=_model_name(inbound, agent.definition, models),
+        model=model,
         request_hash=inbound.fingerprint(),
         idempotency_scope=inbound.principal.member_id or inbound.principal.tenant_id,
         idempotency_key=inbound.idempotency_key,
-        lease_id=lease_id,
+        lease_id=intake.lease_id,
     )
     kept = await turns.accept(tx, conversation, new, history=HISTORY_LIMIT)
     work = None

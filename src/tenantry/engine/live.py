@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from uuid import UUID
 
+from tenantry.auth.budgets import Reservation
 from tenantry.domain.conversation import EventType, StopReason, Turn
 from tenantry.engine.events import LiveEvent, TurnDone
 
@@ -24,6 +25,7 @@ class LiveTurn:
         self.attempt = turn.attempts
         self.begun = False
         self.labels: dict[str, str] = {}
+        self.reservation: Reservation | None = None
         self.events: list[LiveEvent] = []
         self.done: TurnDone | None = None
         self.error: BaseException | None = None

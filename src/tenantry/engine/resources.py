@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from tenantry.auth.budgets import BudgetLedger
+from tenantry.auth.rate_limits import RateLimiter
 from tenantry.credentials.master_key import ContactHasher
 from tenantry.credentials.secret_store import SecretStore
 from tenantry.credentials.vault import Vault
@@ -14,7 +16,7 @@ from tenantry.storage.tenancy import Database
 @dataclass(frozen=True, slots=True)
 class Resources:
     """The database, the hasher that finds contacts, the models, the way to tenants' own services, what opens sealed
-    values, the secrets of owners, and what is kept of agents."""
+    values, the secrets of owners, rate limits, budgets, and what is kept of agents."""
 
     db: Database
     hasher: ContactHasher
@@ -22,4 +24,6 @@ class Resources:
     outbound: OutboundHttp
     vault: Vault
     secrets: SecretStore
+    limiter: RateLimiter
+    budgets: BudgetLedger
     compiled: CompiledAgents = field(default_factory=CompiledAgents)

@@ -33,7 +33,7 @@ from tenantry.llm.base import (
     VariableNoted,
     VariableRefused,
 )
-from tenantry.llm.registry import FORM_POLICY
+from tenantry.llm.registry import FORM_POLICY, TenantModels
 from tenantry.storage.repositories.tool_calls import LeaseLost
 
 log = structlog.get_logger()
@@ -57,7 +57,7 @@ async def think(draft: Draft, resources: Resources, tools: Toolbox) -> None:
         if wanted != model.name and not draft.degraded:
             draft.degraded.append(f"model_unavailable:{wanted}")
         try:
-            await _steps(draft, resources, tools, model)
+            await _steps(draft, resources, tools, model, models)
         except (TenantryError, Stopped, LeaseLost):
             raise
         except ModelFault as fault:
@@ -71,17 +71,17 @@ async def think(draft: Draft, resources: Resources, tools: Toolbox) -> None:
             return
 
 
-async def _steps(draft: Draft, resources: Resources, tools: Toolbox, model: Model) -> None:
+async def _steps(draft: Draft, resources: Resources, tools: Toolbox, model: Model, models: TenantModels) -> None:
     for _ in range(MAX_STEPS):
         draft.say_apart()
-        calls = await _listen(draft, resources, model)
+        calls = await _listen(draft, resources, model, models)
         if not calls:
             return
         await tools.run(calls, model.name)
     draft.degraded.append("tool_step_limit")
 
 
-async def _listen(draft: Draft, resources: Resources, model: Model) -> list[ToolCallRequest]:
+async def _listen(draft: Draft, resources: Resources, model: Model, models: TenantModels) -> list[ToolCallRequest]:
     """One step of the model; the tools that it asks for."""
     began = draft.clock.now()
     request = _request(draft, resources, model)
@@ -99,6 +99,8 @@ async def _listen(draft: Draft, resources: Resources, model: Model) -> list[Tool
                 draft.say(event.text)
             elif isinstance(event, ToolCallRequest):
                 calls.append(event)
+            elif isinstance(event, UsageReported):
+                heard.used(event, models.cost_micros(model.name, event))
             else:
                 _keep(draft, heard, event)
     return calls
@@ -116,6 +118,10 @@ class _Heard:
     def spoke(self, at_ms: float) -> None:
         if self.first is None:
             self.first = at_ms
+
+    def used(self, reported: UsageReported, cost_micros: int) -> None:
+        of_step = Usage(reported.input_tokens, reported.output_tokens, reported.cached_tokens, cost_micros)
+        self.usage = self.usage.plus(of_step)
 
 
 @asynccontextmanager
@@ -165,8 +171,6 @@ def _keep(draft: Draft, heard: _Heard, event: ModelEvent) -> None:
             draft.degraded.extend(f"field_invalid:{name}" for name in faults)
         case VariableRefused(name):
             draft.degraded.append(f"variable_invalid:{name}")
-        case UsageReported(input_tokens, output_tokens, cached_tokens, cost_micros):
-            heard.usage = heard.usage.plus(Usage(input_tokens, output_tokens, cached_tokens, cost_micros or 0))
         case RawOutput(text):
             heard.output += text
         case _:

@@ -2,17 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from uuid import UUID
 
 import structlog
 
-from tenantry.domain.conversation import StopReason, TurnResult, TurnStatus
+from tenantry.auth.budgets import Reservation
+from tenantry.domain.conversation import StopReason, TurnResult, TurnStatus, Usage
 from tenantry.domain.errors import ConversationBusy, TenantryError
 from tenantry.domain.ids import new_id
 from tenantry.domain.trace import StageTimes, TurnReport
-from tenantry.engine.accept import Accepted, Work, accept, replayed, resume
+from tenantry.engine.accept import Accepted, Intake, Work, accept, replayed, resume
+from tenantry.engine.admission import admit
 from tenantry.engine.draft import Clock, Draft
 from tenantry.engine.events import TurnDone
 from tenantry.engine.inbound import Inbound
@@ -25,13 +27,14 @@ from tenantry.engine.tool_loop import Toolbox
 from tenantry.storage.repositories import conversations, turns
 from tenantry.storage.repositories.tool_calls import LeaseLost
 from tenantry.storage.repositories.turns import AlreadyAccepted, Outcome
+from tenantry.storage.repositories.usage import UsageRow
 from tenantry.storage.tenancy import TenantTx
 
 log = structlog.get_logger()
 
 Observer = Callable[[TurnReport], None]
 
-MAX_ATTEMPTS = 5
+MAX_ATTEMPTS = 20
 WAIT_S = 60.0
 _POLL_S = 0.25
 _LAST_TURNS_S = 10.0
@@ -63,13 +66,15 @@ class Engine:
         Raises NotFound, ModelNotAllowed, IdempotencyKeyReused, TurnInProgress, DatabaseUnavailable.
         """
         began = time.perf_counter()
-        accepted = await self._accept(inbound)
+        await admit(inbound, self._resources.limiter, self._resources.hasher)
+        accepted, reservation = await self._accept(inbound)
         for turn_id in accepted.interrupted:
             if (earlier := self.live.get(turn_id)) is not None:
                 earlier.stop("interrupted")
         if (running := self.live.get(accepted.turn.id)) is not None:
             return running
         live = LiveTurn(accepted.turn, accepted.seq)
+        live.reservation = reservation
         live.labels = {"traceparent": inbound.traceparent} if inbound.traceparent else {}
         turn = accepted.turn
         if turn.status is TurnStatus.DONE and turn.result is not None:
@@ -121,22 +126,32 @@ class Engine:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _accept(self, inbound: Inbound) -> Accepted:
-        tenant_id = inbound.principal.tenant_id
+    async def _accept(self, inbound: Inbound) -> tuple[Accepted, Reservation | None]:
         try:
-            # Before the transaction: a connection must not be waited for while another is held.
-            models = await self._resources.models.of(self.db, inbound.principal.tenant)
-            async with self.db.tenant(tenant_id) as tx:
-                return await accept(tx, inbound, self._resources, models, self.leases.id)
+            return await self._accept_new(inbound)
         except (AlreadyAccepted, TenantryError) as error:
             # A replay is answered as it was, whatever became of the agent since.
             if inbound.idempotency_key is None:
                 raise
-            async with self.db.tenant(tenant_id) as tx:
+            async with self.db.tenant(inbound.principal.tenant_id) as tx:
                 earlier = await replayed(tx, inbound)
             if earlier is None:
                 raise error if isinstance(error, TenantryError) else ConversationBusy(retry_after=1) from error
-            return earlier
+            return earlier, None
+
+    async def _accept_new(self, inbound: Inbound) -> tuple[Accepted, Reservation | None]:
+        tenant, resources = inbound.principal.tenant, self._resources
+        # Before the transaction: a connection must not be waited for while another is held.
+        await resources.budgets.prepare(tenant)
+        intake = Intake(resources, await resources.models.of(self.db, tenant), self.leases.id)
+        try:
+            async with self.db.tenant(tenant.id) as tx:
+                accepted = await accept(tx, inbound, intake)
+        except BaseException:
+            if intake.reservation is not None:
+                resources.budgets.settle(intake.reservation)
+            raise
+        return accepted, intake.reservation
 
     def _launch(self, live: LiveTurn, work: Work | None, accept_ms: float) -> None:
         self.live.add(live)
@@ -168,6 +183,8 @@ class Engine:
             live.fail(error)
         finally:
             self.live.remove(live)
+            if live.reservation is not None:
+                self._resources.budgets.settle(live.reservation, live.done.result.usage if live.done else None)
 
     async def _wait(self, live: LiveTurn, seconds: float) -> Work | TurnDone:
         """Until the turn is ours to run, or done by someone else."""
@@ -210,7 +227,9 @@ class Engine:
     async def _store(self, draft: Draft) -> TurnDone:
         work, turn, began = draft.work, draft.work.turn, draft.clock.now()
         result = draft.result()
-        outcome = Outcome(result, draft.known, draft.policy_state, draft.events, draft.trace())
+        outcome = Outcome(
+            result, draft.known, draft.policy_state, draft.events, draft.trace(), tuple(_usage_rows(draft))
+        )
         stored = await persist(self.db, turn.tenant_id, partial(self._finish, work, outcome))
         draft.clock.spent("store", began)
         if stored is result:
@@ -245,3 +264,18 @@ class Engine:
         )
         for observer in self._observers:
             observer(report)
+
+
+def _usage_rows(draft: Draft) -> Iterator[UsageRow]:
+    """What each model that was asked used; a turn that asked none counts under the one that it was meant for."""
+    conversation, turn = draft.work.conversation, draft.work.turn
+    for model, used in (draft.usage or {turn.model: Usage()}).items():
+        yield UsageRow(
+            turn_id=turn.id,
+            model=model,
+            agent_id=conversation.agent_id,
+            owner_member_id=conversation.owner_member_id,
+            conversation_id=conversation.id,
+            channel=conversation.channel,
+            usage=used,
+        )

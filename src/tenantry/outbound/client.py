@@ -1,7 +1,8 @@
 """The one HTTP client that tenants' calls go through: which addresses, how far, how long and how much is bounded."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 
 import aiohttp
@@ -52,6 +53,25 @@ class CallFailed(Exception):
         self.sent = sent
 
 
+@dataclass(frozen=True, slots=True)
+class OutboundStream:
+    """An answer that is read as it comes, whatever its status; `headers` have lower-case names."""
+
+    status: int
+    headers: Mapping[str, str]
+    _response: aiohttp.ClientResponse
+
+    async def chunks(self) -> AsyncGenerator[bytes]:
+        """The body, at most MAX_ANSWER bytes of it. Raises CallFailed."""
+        size = 0
+        with _faults():
+            async for chunk in self._response.content.iter_any():
+                size += len(chunk)
+                if size > MAX_ANSWER:
+                    raise _too_large()
+                yield chunk
+
+
 class OutboundHttp:
     """One pool of connections for a process; it is opened by the first request. `resolver` is the system's unless
     given."""
@@ -60,9 +80,13 @@ class OutboundHttp:
         self._policy = policy
         self._resolver = resolver
         self._session: aiohttp.ClientSession | None = None
+        self._unawaited: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
         """Close the pool; the next request opens another."""
+        for task in self._unawaited:
+            task.cancel()
+        await asyncio.gather(*self._unawaited, return_exceptions=True)
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -70,25 +94,42 @@ class OutboundHttp:
     async def send(self, request: OutboundRequest) -> OutboundAnswer:
         """Send the request and follow its redirects. Raises CallFailed."""
         try:
-            async with asyncio.timeout(request.timeout_s):
-                return await self._follow(request)
+            with _faults():
+                async with asyncio.timeout(request.timeout_s):
+                    return await self._follow(request)
         except TimeoutError as error:
             message = f"The service did not answer within {request.timeout_s:g} seconds."
             raise CallFailed("timeout", message, sent=True) from error
-        except aiohttp.InvalidURL as error:
-            # Among them numbers that the system would take for an address, such as 2130706433.
-            raise _not_allowed() from error
-        except aiohttp.ClientConnectorError as error:
-            if isinstance(error.os_error, AddressNotAllowed):
-                raise _not_allowed() from error
-            raise _unreachable() from error
-        except UnicodeError as error:
-            # A host name that cannot be asked for in DNS.
-            raise _unreachable() from error
-        except aiohttp.ClientResponseError as error:
-            raise CallFailed("bad_answer", "The service did not answer in HTTP.", sent=True) from error
-        except aiohttp.ClientError as error:
-            raise CallFailed("refused", "The service broke the connection off.", sent=True) from error
+
+    @asynccontextmanager
+    async def stream(self, request: OutboundRequest) -> AsyncGenerator[OutboundStream]:
+        """Send the request without following redirects; how long it may take is the caller's to say. Raises
+        CallFailed."""
+        with _faults():
+            response = await self._opened().request(
+                request.method,
+                URL(request.url, encoded=True),
+                headers={**request.own_headers, **request.headers},
+                data=request.body,
+                allow_redirects=False,
+            )
+        try:
+            _check_encoding(response)
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            yield OutboundStream(response.status, headers, response)
+        finally:
+            response.release()
+
+    def notify(self, request: OutboundRequest) -> None:
+        """Send the request, while the caller goes on; nobody learns what came of it."""
+        task = asyncio.create_task(self._notify(request))
+        self._unawaited.add(task)
+        task.add_done_callback(self._unawaited.discard)
+
+    async def _notify(self, request: OutboundRequest) -> None:
+        with suppress(CallFailed, TimeoutError):
+            async with asyncio.timeout(request.timeout_s), self.stream(request):
+                pass
 
     async def _follow(self, request: OutboundRequest) -> OutboundAnswer:
         # What was written is what is sent: nothing is decoded and encoded again on the way.
@@ -134,6 +175,27 @@ class OutboundHttp:
         return self._session
 
 
+@contextmanager
+def _faults() -> Generator[None]:
+    """The faults of the HTTP client as what they mean for the call."""
+    try:
+        yield
+    except aiohttp.InvalidURL as error:
+        # Among them numbers that the system would take for an address, such as 2130706433.
+        raise _not_allowed() from error
+    except aiohttp.ClientConnectorError as error:
+        if isinstance(error.os_error, AddressNotAllowed):
+            raise _not_allowed() from error
+        raise _unreachable() from error
+    except UnicodeError as error:
+        # A host name that cannot be asked for in DNS.
+        raise _unreachable() from error
+    except aiohttp.ClientResponseError as error:
+        raise CallFailed("bad_answer", "The service did not answer in HTTP.", sent=True) from error
+    except aiohttp.ClientError as error:
+        raise CallFailed("refused", "The service broke the connection off.", sent=True) from error
+
+
 def _not_allowed() -> CallFailed:
     message = "The address of the service is not one that calls may go to."
     return CallFailed("address_not_allowed", message, sent=False)
@@ -168,11 +230,19 @@ def _redirected(request: OutboundRequest, url: URL, target: URL, status: int) ->
 async def _body(response: aiohttp.ClientResponse) -> bytes:
     if not 200 <= response.status < 300:
         return b""
-    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise CallFailed("bad_answer", "The service compressed its answer although asked not to.", sent=True)
+    _check_encoding(response)
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
         if len(body) > MAX_ANSWER:
-            raise CallFailed("too_large", f"The answer is larger than {MAX_ANSWER // 1024} KiB.", sent=True)
+            raise _too_large()
     return bytes(body)
+
+
+def _check_encoding(response: aiohttp.ClientResponse) -> None:
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise CallFailed("bad_answer", "The service compressed its answer although asked not to.", sent=True)
+
+
+def _too_large() -> CallFailed:
+    return CallFailed("too_large", f"The answer is larger than {MAX_ANSWER // 1024} KiB.", sent=True)

@@ -5,6 +5,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from tenantry.auth.budgets import BudgetLedger
+from tenantry.auth.rate_limits import RateLimiter
 from tenantry.credentials.master_key import ContactHasher, load_master_key
 from tenantry.credentials.provider_keys import ProviderKeys
 from tenantry.credentials.secret_store import SecretStore
@@ -35,6 +37,7 @@ async def open_runtime(settings: Settings) -> AsyncGenerator[Runtime]:
     master = load_master_key(settings.home, settings.master_key)
     async with open_database(settings.home, settings.database, master.password) as opened:
         vault, policy = Vault(master), NetworkPolicy(settings.network.allowed)
+        limiter = RateLimiter(settings.limits, settings.redis)
         models, outbound = Models(settings.model, ProviderKeys(vault), policy), OutboundHttp(policy)
         try:
             resources = Resources(
@@ -44,7 +47,9 @@ async def open_runtime(settings: Settings) -> AsyncGenerator[Runtime]:
                 outbound=outbound,
                 vault=vault,
                 secrets=SecretStore(opened.db, vault),
+                limiter=limiter,
+                budgets=BudgetLedger(opened.db),
             )
             yield Runtime(settings, opened.db, resources, Engine(resources, sole=opened.sole))
         finally:
-            await asyncio.gather(models.close(), outbound.close())
+            await asyncio.gather(models.close(), outbound.close(), limiter.close())

@@ -62,6 +62,15 @@ class ToolContext:
         """The owner of the conversation as models name it: the member or else the tenant."""
         return str(self.owner_member_id or self.tenant_id)
 
+    @property
+    def bound(self) -> dict[str, str]:
+        """Whom every service is told that it is called for. What a model passed as user_id was only compared."""
+        return {
+            "user_id": self.user_id,
+            "tenant": str(self.tenant_id),
+            "conversation_id": str(self.conversation_id),
+        }
+
 
 class Tool(Protocol):
     """One thing an agent can be allowed to do, under the name of a function."""
@@ -69,6 +78,11 @@ class Tool(Protocol):
     @property
     def name(self) -> str:
         """The name of the functions that it carries out."""
+        ...
+
+    @property
+    def reads_only(self) -> bool:
+        """Whether calling it changes nothing anywhere."""
         ...
 
     def spec(self, agent: Agent, function: Function) -> ToolSpec:

@@ -1,8 +1,12 @@
 """The tools there are, and the one way to call them."""
 
+import asyncio
 from typing import Any
 
+import structlog
+
 from tenantry.domain.agent import Agent, Function
+from tenantry.domain.errors import TenantryError
 from tenantry.domain.tools import ToolCallRequest, ToolResult, ToolSpec
 from tenantry.storage.repositories import audit
 from tenantry.tools.appointments.cancel import CancelAppointment
@@ -12,6 +16,12 @@ from tenantry.tools.appointments.set import SetAppointment
 from tenantry.tools.arguments import fault
 from tenantry.tools.base import Tool, ToolContext, invalid
 from tenantry.tools.http_request.tool import HttpRequest
+from tenantry.tools.mcp.tool import McpTool
+
+log = structlog.get_logger()
+
+# Beyond what any function may set as its own time limit.
+_LIMIT_S = 45.0
 
 _ALL: tuple[Tool, ...] = (CheckAvailability(), SetAppointment(), RescheduleAppointment(), CancelAppointment())
 _TOOLS = {tool.name: tool for tool in _ALL}
@@ -21,6 +31,12 @@ def tool_specs(agent: Agent) -> tuple[ToolSpec, ...]:
     """What a model may be shown: the enabled functions of the agent that can be carried out."""
     functions = agent.definition.enabled_functions()
     return tuple(tool.spec(agent, function) for function in functions if (tool := _tool(function)))
+
+
+def reads_only(function: Function) -> bool:
+    """Whether calling the function changes nothing anywhere, so that it may be called again."""
+    tool = _tool(function)
+    return tool is None or tool.reads_only
 
 
 async def call_tool(context: ToolContext, request: ToolCallRequest) -> ToolResult:
@@ -39,7 +55,33 @@ async def call_tool(context: ToolContext, request: ToolCallRequest) -> ToolResul
     problem = fault(tool.spec(context.agent, function).parameters, request.arguments)
     if problem is not None:
         return invalid(problem)
-    return await tool.run(context, request.arguments)
+    return await _run(tool, context, request)
+
+
+async def _run(tool: Tool, context: ToolContext, request: ToolCallRequest) -> ToolResult:
+    limit = asyncio.timeout(_LIMIT_S)
+    try:
+        async with limit:
+            return await tool.run(context, request.arguments)
+    except TenantryError:
+        raise
+    except Exception as error:
+        # A broad net on purpose: whatever a tool does, the model gets a result and the operator the traceback.
+        if isinstance(error, TimeoutError) and limit.expired():
+            return _too_long(tool)
+        log.error("tool failed", tool=request.name, turn_id=str(context.turn_id), exc_info=error)
+        message = "It could not be carried out because of a fault on this side." + _doubt(tool)
+        return ToolResult({"status": "failed", "reason": "tool_failed", "message": message})
+
+
+def _too_long(tool: Tool) -> ToolResult:
+    status = "failed" if tool.reads_only else "unknown"
+    message = f"It was not done within {_LIMIT_S:g} seconds." + _doubt(tool)
+    return ToolResult({"status": status, "reason": "timeout", "message": message})
+
+
+def _doubt(tool: Tool) -> str:
+    return "" if tool.reads_only else " Whether it had its effect is not known; a person should check."
 
 
 def _enabled(agent: Agent, name: str) -> Function | None:
@@ -49,7 +91,9 @@ def _enabled(agent: Agent, name: str) -> Function | None:
 def _tool(function: Function) -> Tool | None:
     if function.name in _TOOLS:
         return _TOOLS[function.name]
-    return HttpRequest(function.name, function.http) if function.http else None
+    if function.http:
+        return HttpRequest(function.name, function.http)
+    return McpTool(function.name, function.mcp) if function.mcp else None
 
 
 async def _refused(context: ToolContext, request: ToolCallRequest, given: Any) -> ToolResult:

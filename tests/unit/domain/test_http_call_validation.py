@@ -5,7 +5,16 @@ from dataclasses import replace
 
 import pytest
 
-from tenantry.domain.agent import AgentDefinition, AnswerField, Function, Header, HttpCall, Variable, VariableType
+from tenantry.domain.agent import (
+    AgentDefinition,
+    AnswerField,
+    Function,
+    Header,
+    HttpCall,
+    McpCall,
+    Variable,
+    VariableType,
+)
 from tenantry.domain.agent_validation import validate_definition
 from tenantry.domain.errors import FieldError, InvalidInput
 
@@ -55,8 +64,8 @@ def test_good_urls(url: str) -> None:
         ("https://[::1/x", "is no URL"),
         ("https://example.com:99999/", "is no URL"),
         ("https://example.com:0/", "names no host"),
-        ("https://me:pw@example.com/", "secrets come with the vault"),
-        ("https://example.com@evil.example/", "secrets come with the vault"),
+        ("https://me:pw@example.com/", "header with `secret`"),
+        ("https://example.com@evil.example/", "header with `secret`"),
         (f"{URL}#part", "fragment"),
         (f"{URL}#", "fragment"),
         ("https://{email}.example.com/", "path and query only"),
@@ -87,9 +96,9 @@ def test_bad_urls(url: str, says: str) -> None:
 @pytest.mark.parametrize(
     ("header", "field", "says"),
     [
-        (Header("Authorization", "Bearer x"), "name", "vault"),
-        (Header("cookie", "a=b"), "name", "vault"),
-        (Header("X-API-Key", "k"), "name", "vault"),
+        (Header("Authorization", "Bearer x"), "name", "sealed"),
+        (Header("cookie", "a=b"), "name", "sealed"),
+        (Header("X-API-Key", "k"), "name", "sealed"),
         (Header("Host", "evil"), "name", "set for every call"),
         (Header("Content-Length", "0"), "name", "set for every call"),
         (Header("idempotency-key", "1"), "name", "set for every call"),
@@ -101,12 +110,66 @@ def test_bad_urls(url: str, says: str) -> None:
         (Header("X-Desk", "1\n"), "value", "line break"),
         (Header("X-Desk", "\x00"), "value", "line break"),
         (Header("X-Desk", "é"), "value", "line break"),
+        (Header("X-Desk", "a {secret}"), "value", "names no `secret`"),
+        (Header("Authorization", "Bearer x", secret="key"), "value", "once"),
+        (Header("Authorization", "{secret} {secret}", secret="key"), "value", "once"),
+        (Header("Authorization", "{secret}\r\nX: 1", secret="key"), "value", "line break"),
+        (Header("Authorization", secret="my key"), "secret", "no name of a secret"),
+        (Header("Host", secret="key"), "name", "set for every call"),
     ],
 )
 def test_bad_headers(header: Header, field: str, says: str) -> None:
     (told,) = faults(HttpCall(URL, headers=(Header("X-Team", "sales"), header)))
     assert told.field == f"functions.0.http.headers.1.{field}"
     assert says in told.message
+
+
+def test_secrets_are_named() -> None:
+    named = (Header("Authorization", "Bearer {secret}", secret="crm-key"), Header("X-API-Key", secret="crm.key_2"))
+    assert faults(HttpCall(URL, headers=named)) == []
+    assert mcp_faults(McpCall(URL, headers=named)) == []
+
+
+def mcp_faults(call: McpCall, name: str = "get_valuation", **more: HttpCall) -> list[tuple[str, str]]:
+    """Fields and messages of what is told about an agent with the call."""
+    agent = AgentDefinition(
+        name="A",
+        variables=(Variable("email", VariableType.EMAIL), Variable("tenant", VariableType.TEXT)),
+        functions=(Function(name, variables=("email", "tenant"), mcp=call, **more),),
+    )
+    try:
+        validate_definition(agent, ())
+    except InvalidInput as error:
+        return [(told.field.removeprefix("functions.0.mcp."), told.message) for told in error.errors]
+    return []
+
+
+@pytest.mark.parametrize(
+    ("call", "field", "says"),
+    [
+        (McpCall("ftp://x"), "url", "absolute"),
+        (McpCall(f"{URL}/{{email}}"), "url", "the same for every call"),
+        (McpCall("https://me:pw@example.com/mcp"), "url", "header with `secret`"),
+        (McpCall(URL, tool="a b"), "tool", "no name of a tool"),
+        (McpCall(URL, headers=(Header("Authorization", "Bearer x"),)), "headers.0.name", "sealed"),
+        (McpCall(URL, headers=(Header("Mcp-Session-Id", "1"),)), "headers.0.name", "set by the protocol"),
+        (McpCall(URL, headers=(Header("Accept", "text/html"),)), "headers.0.name", "set by the protocol"),
+    ],
+)
+def test_bad_mcp_calls(call: McpCall, field: str, says: str) -> None:
+    ((told, message),) = mcp_faults(call)
+    assert told == field
+    assert says in message
+
+
+def test_a_function_makes_one_call() -> None:
+    told = dict(mcp_faults(McpCall(URL), http=HttpCall(URL)))
+    assert "beside http" in told["functions.0.mcp"]
+
+
+def test_what_is_built_in_calls_no_mcp_server() -> None:
+    assert [field for field, _ in mcp_faults(McpCall(URL), "set_appointment")] == ["functions.0.mcp"]
+    assert mcp_faults(McpCall(URL, tool="crm/get.valuation-2")) == []
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,8 @@ _definition: TypeAdapter[AgentDefinition] = TypeAdapter(AgentDefinition)
 async def reply(body: ReplyIn, who: CanReply, request: Request) -> Response:
     """Answer a contact's message; with `stream`, as server-sent events while the answer grows."""
     _check_client(body.client_id, who)
-    engine: Engine = request.app.state.runtime.engine
+    runtime = request.app.state.runtime
+    engine: Engine = runtime.engine
     inbound = Inbound(
         principal=who,
         channel="http",

@@ -146,6 +146,23 @@ def _secret_name(party: Party) -> str:
     return party.secret_name
 
 
+def _usage(_: Party) -> Request:
+    return Request("GET", "/api/v1/usage", {"group_by": "turn", "limit": "100"})
+
+
+def _change_budget(party: Party) -> Request:
+    changed = {"member_id": str(party.member_id), "monthly_tokens": party.budget - 1}
+    return Request("PUT", "/api/v1/limits", body={"member_budgets": [changed]})
+
+
+def _budget(party: Party) -> str:
+    return str(party.budget)
+
+
+def _turn_id(party: Party) -> str:
+    return str(party.turn_id)
+
+
 def _word(party: Party) -> str:
     return party.word
 
@@ -255,5 +272,12 @@ CASES: dict[str, Case] = {
     ),
     "DELETE /api/v1/secrets/{name}": Case(
         Scope.SECRETS_WRITE, _secret("DELETE"), FORBIDDEN, ALLOWED, frozenset({204, 403, 404}), control=204
+    ),
+    # What the tenant's own agents used is for those who act for the tenant.
+    "GET /api/v1/usage": Case(Scope.USAGE_READ, _usage, ONLY_OWN, ONLY_OWN, ONLY_OWN, shows=_turn_id),
+    "GET /api/v1/limits": Case(Scope.USAGE_READ, _list("/api/v1/limits"), ONLY_OWN, ALLOWED, ONLY_OWN, shows=_budget),
+    # Naming a member of another tenant is a wrong value for those who may set budgets at all.
+    "PUT /api/v1/limits": Case(
+        Scope.LIMITS_WRITE, _change_budget, FORBIDDEN, FORBIDDEN, frozenset({403, 422}), tenants_too=False
     ),
 }

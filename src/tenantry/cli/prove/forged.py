@@ -170,6 +170,7 @@ async def _filters(wire: Wire, victim: Party, intruder: Party) -> list[Crossing]
         Request("GET", "/api/v1/agents", {"cursor": str(victim.agent_id)}),
         Request("GET", "/api/v1/calendar/events", {"cursor": _calendar_cursor(victim)}),
         Request("GET", "/api/v1/secrets", {"cursor": str(victim.secret_id)}),
+        Request("GET", "/api/v1/usage", {"cursor": _usage_cursor(victim), "group_by": "turn"}),
     )
     for request in requests:
         answer = await wire.send(intruder.key, request)
@@ -192,6 +193,11 @@ async def _filters(wire: Wire, victim: Party, intruder: Party) -> list[Crossing]
 def _calendar_cursor(victim: Party) -> str:
     """As the route makes them: the start of the page's last appointment, and its id."""
     return base64.urlsafe_b64encode(f"{datetime.now(UTC).isoformat()}|{victim.booking_id}".encode()).decode()
+
+
+def _usage_cursor(victim: Party) -> str:
+    """As the route makes them: the key of the page's last item."""
+    return base64.urlsafe_b64encode(f"={victim.turn_id}".encode()).decode()
 
 
 async def _idempotency_key(wire: Wire, victim: Party, intruder: Party) -> Crossing:

@@ -42,7 +42,7 @@ async def _attack(runtime: Runtime, estate: Estate, found: list[Crossing]) -> No
         wire = Wire(session)
         world = await settle(wire, world)
         found += await acts.attack(db, world.a.tenant_id, world.b.tenant_id)
-        found += await tools.attack(db, world)
+        found += await tools.attack(db, world, runtime.resources.secrets.of)
         found += await sealed.attack(db, runtime.resources.vault, world)
         # Routes before forgeries: who forges an id keeps it as the external id of a conversation of their own.
         found += await routes.attack(wire, db, world, create_app(runtime))

@@ -1,11 +1,13 @@
 """What a model that was talked round could ask of the tools."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from tenantry.cli.prove.world import Party, World
+from tenantry.domain.agent import Function, Header, HttpCall, McpCall
 from tenantry.domain.errors import NotFound
 from tenantry.domain.tools import ToolCallRequest, ToolResult
 from tenantry.outbound.addresses import NetworkPolicy
@@ -15,11 +17,16 @@ from tenantry.storage.isolation.seeding import count_audited
 from tenantry.storage.isolation.tables import fingerprints
 from tenantry.storage.repositories import agents, conversations
 from tenantry.storage.tenancy import Database
-from tenantry.tools.base import ToolContext
+from tenantry.tools.base import NoSecrets, Secrets, ToolContext
 from tenantry.tools.registry import call_tool
 
 BORDER = "tool arguments"
 _STEP = 91
+# The metadata service of clouds, which knows the machine's own credentials.
+_PRIVATE = "http://169.254.169.254/latest/meta-data/"
+_STOPPED = "address_not_allowed"
+
+SecretsOf = Callable[[UUID, UUID | None], Secrets]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +41,21 @@ class _Acting:
         """Call the tool as a turn does; `user_id` is the right one unless given."""
         return await call_tool(self.context, ToolCallRequest("call", name, {"user_id": self.user_id, **arguments}))
 
+    async def reason(self, name: str) -> str:
+        """Why the tool did not do what it was asked, or else its status."""
+        output = (await self.tool(name)).output
+        return str(output.get("reason", output["status"]))
 
-async def _acting_as(db: Database, party: Party) -> _Acting:
+    def with_function(self, function: Function) -> "_Acting":
+        """The same agent with one more function."""
+        definition = self.context.agent.definition
+        changed = replace(definition, functions=(*definition.functions, function))
+        return replace(self, context=replace(self.context, agent=replace(self.context.agent, definition=changed)))
+
+
+async def _acting_as(
+    db: Database, outbound: OutboundHttp, party: Party, secrets_of: SecretsOf | None = None
+) -> _Acting:
     """The party's agent in the party's conversation."""
     async with db.tenant(party.tenant_id) as tx:
         agent = await agents.get(tx, party.agent_id, sees_only=None)
@@ -44,7 +64,7 @@ async def _acting_as(db: Database, party: Party) -> _Acting:
         raise NotFound
     context = ToolContext(
         db=db,
-        outbound=OutboundHttp(NetworkPolicy()),
+        outbound=outbound,
         agent=agent,
         conversation_id=conversation.id,
         owner_member_id=conversation.owner_member_id,
@@ -53,25 +73,41 @@ async def _acting_as(db: Database, party: Party) -> _Acting:
         step=_STEP,
         now=datetime.now(UTC),
         actor=f"conversation:{conversation.id}",
+        secrets=secrets_of(party.tenant_id, party.member_id) if secrets_of else NoSecrets(),
     )
     return _Acting(db, context, str(conversation.owner_member_id or conversation.tenant_id))
 
 
-async def attack(db: Database, world: World) -> list[Crossing]:
-    """Try every tool with a forged user, another's booking, and arguments that nobody asked for."""
+async def attack(db: Database, world: World, secrets_of: SecretsOf | None = None) -> list[Crossing]:
+    """Try every tool with a forged user, another's booking, and arguments that nobody asked for.
+
+    With `secrets_of`, which gives the secrets of a tenant's member or of the tenant itself, also with the name of
+    another's secret; every party must have one under its `secret_name`.
+    """
+    outbound = OutboundHttp(NetworkPolicy())
+    try:
+        return await _attack(db, outbound, world, secrets_of)
+    finally:
+        await outbound.close()
+
+
+async def _attack(db: Database, outbound: OutboundHttp, world: World, secrets_of: SecretsOf | None) -> list[Crossing]:
     # A time that could be booked: what is refused here is refused for the forgery.
     start = {"start": (datetime.now(UTC) + timedelta(days=3)).strftime("%Y-%m-%dT12:00")}
     found: list[Crossing] = []
     for intruder in (world.neighbour, world.b.first, world.b.own):
-        acting = await _acting_as(db, intruder)
+        acting = await _acting_as(db, outbound, intruder)
         for tool, arguments in _calls(intruder, start):
             for forged in (world.victim.member_id, world.a.tenant_id):
                 found.append(await _user_id(db, acting, world.victim, intruder, tool, arguments, str(forged)))
             for extra in ("owner", "owner_member_id", "calendar_id", "tenant_id"):
                 found.append(await _extra(db, acting, world.victim, intruder, tool, arguments, extra))
         found += await _bookings(db, acting, world.victim, intruder, start)
-    own = await _acting_as(db, world.victim)
-    other = await _acting_as(db, world.neighbour)
+        found += await _services(db, acting, world.victim, intruder)
+        if secrets_of is not None:
+            found += await _secrets(await _acting_as(db, outbound, intruder, secrets_of), world.victim, intruder)
+    own = await _acting_as(db, outbound, world.victim)
+    other = await _acting_as(db, outbound, world.neighbour)
     # The right owner with another contact, and another owner with the very contact.
     to_other = replace(own, context=replace(own.context, contact_id=other.context.contact_id))
     of_other = replace(other, context=replace(other.context, contact_id=own.context.contact_id))
@@ -88,7 +124,14 @@ def _calls(intruder: Party, start: dict[str, str]) -> Iterator[tuple[str, dict[s
 
 
 async def _user_id(
-    db: Database, acting: _Acting, victim: Party, intruder: Party, tool: str, arguments: dict[str, Any], forged: str
+    db: Database,
+    acting: _Acting,
+    victim: Party,
+    intruder: Party,
+    tool: str,
+    arguments: dict[str, Any],
+    forged: str,
+    called: str = "",
 ) -> Crossing:
     action = "tool.refused"
     before = await _state(db, victim, intruder)
@@ -99,7 +142,7 @@ async def _user_id(
         told = await count_audited(tx, action) > audited
     kind = "the victim's" if forged == str(victim.member_id) else "the victim's tenant's"
     return _verdict(
-        f"{tool}, user_id is {kind}",
+        f"{called or tool}, user_id is {kind}",
         intruder,
         "refused and audited",
         result,
@@ -110,13 +153,20 @@ async def _user_id(
 
 
 async def _extra(
-    db: Database, acting: _Acting, victim: Party, intruder: Party, tool: str, arguments: dict[str, Any], extra: str
+    db: Database,
+    acting: _Acting,
+    victim: Party,
+    intruder: Party,
+    tool: str,
+    arguments: dict[str, Any],
+    extra: str,
+    called: str = "",
 ) -> Crossing:
     before = await _state(db, victim, intruder)
     result = await acting.tool(tool, **arguments, **{extra: str(victim.member_id)})
     changed = await _difference(db, victim, intruder, before)
     wanted = frozenset({"invalid", "refused"})
-    return _verdict(f"{tool} with an argument {extra}", intruder, "invalid", result, changed, wanted=wanted)
+    return _verdict(f"{called or tool} with an argument {extra}", intruder, "invalid", result, changed, wanted=wanted)
 
 
 async def _bookings(
@@ -131,6 +181,41 @@ async def _bookings(
         what = f"{tool}, booking_id is {of}"
         found.append(_verdict(what, intruder, "not_found", result, changed, wanted=frozenset({"not_found"})))
     return found
+
+
+async def _services(db: Database, acting: _Acting, victim: Party, intruder: Party) -> list[Crossing]:
+    """Calls to services in the victim's name, and to where none may go."""
+    found: list[Crossing] = []
+    for kind, function in _private_calls():
+        calling = acting.with_function(function)
+        for forged in (victim.member_id, victim.tenant_id):
+            found.append(await _user_id(db, calling, victim, intruder, function.name, {}, str(forged), kind))
+        for extra in ("tenant", "conversation_id", "url", "idempotency_key"):
+            found.append(await _extra(db, calling, victim, intruder, function.name, {}, extra, kind))
+        got = await calling.reason(function.name)
+        found.append(_reached(f"{kind}, to a private address", intruder, _STOPPED, got))
+    return found
+
+
+async def _secrets(acting: _Acting, victim: Party, intruder: Party) -> list[Crossing]:
+    """Calls with the victim's secret and, to see that it would be found, with the own one. Whatever finds its secret
+    is stopped at its address."""
+    found: list[Crossing] = []
+    for party, whose, expected in ((victim, "the victim's", "missing_secret"), (intruder, "its own", _STOPPED)):
+        sealed = (Header("Authorization", "Bearer {secret}", secret=party.secret_name),)
+        for kind, function in _private_calls(sealed):
+            got = await acting.with_function(function).reason(function.name)
+            found.append(_reached(f"{kind}, with {whose} secret", intruder, expected, got))
+    return found
+
+
+def _private_calls(headers: tuple[Header, ...] = ()) -> Iterator[tuple[str, Function]]:
+    yield "an HTTP function", Function("ask_service", http=HttpCall(_PRIVATE, "GET", headers, timeout_s=1))
+    yield "an MCP function", Function("ask_service", mcp=McpCall(_PRIVATE, headers=headers, timeout_s=5))
+
+
+def _reached(what: str, intruder: Party, expected: str, got: str) -> Crossing:
+    return Crossing(BORDER, f"agent of {intruder.name}, {intruder.slug}", what, expected, got, held=got == expected)
 
 
 async def _state(db: Database, *parties: Party) -> list[str]:

@@ -8,20 +8,24 @@ from tenantry.auth.api_keys import hash_key, make_key
 from tenantry.domain.access import Scope
 from tenantry.domain.agent import WEEKDAYS, AgentDefinition, Function, OpeningHours, Variable, VariableType
 from tenantry.domain.ids import new_id
+from tenantry.domain.limits import MOST_PER_MINUTE, Budget, LimitValues
 from tenantry.domain.tenant import Role
 from tenantry.storage.isolation.seeding import remove_member
-from tenantry.storage.repositories import agents, api_keys, audit, tenants
+from tenantry.storage.repositories import agents, api_keys, audit, limits, tenants
 from tenantry.storage.tenancy import Database, TenantTx
 
 NOTHING_YET = UUID(int=0)
 ACTOR = "operator:prove"
+# The proof sends more messages a minute than anyone may by default.
+_MANY = MOST_PER_MINUTE
 
 
 @dataclass(frozen=True, slots=True)
 class Party:
     """An owner of things, a member or (without `member_id`) the tenant itself, and what is theirs. `word` is in every
-    text of theirs and in nobody else's. The ids from `conversation_id` on are there once it has spoken and booked; the
-    providers are the tenant's, one for each party to try."""
+    text of theirs and in nobody else's; `budget`, their monthly tokens, is no other number. The ids from
+    `conversation_id` on are there once it has spoken and booked; the providers are the tenant's, one for each party to
+    try."""
 
     name: str
     tenant_id: UUID
@@ -31,6 +35,7 @@ class Party:
     word: str
     agent_id: UUID
     spare_agent_id: UUID
+    budget: int
     conversation_id: UUID = NOTHING_YET
     turn_id: UUID = NOTHING_YET
     booking_id: UUID = NOTHING_YET
@@ -49,14 +54,14 @@ class Party:
         return f"talk-{self.word}"
 
     @property
+    def secret_name(self) -> str:
+        """The name of the party's sealed secret."""
+        return f"secret-{self.word}"
+
+    @property
     def email(self) -> str:
         """The address of the party's contact."""
         return f"{self.word}@contact.example"
-
-    @property
-    def secret_name(self) -> str:
-        """The name of the party's secret."""
-        return f"secret-{self.word}"
 
     @property
     def secret_value(self) -> str:
@@ -65,7 +70,7 @@ class Party:
 
     @property
     def marks(self) -> frozenset[str]:
-        """What nobody else's answer may hold: the word, and the ids of what is theirs."""
+        """What nobody else's answer may hold: the word, the budget, and the ids of what is theirs."""
         ids = (
             self.agent_id,
             self.spare_agent_id,
@@ -76,7 +81,9 @@ class Party:
             self.spare_provider_id,
             self.secret_id,
         )
-        return frozenset({self.word, *(str(identifier) for identifier in ids if identifier != NOTHING_YET)})
+        return frozenset(
+            {self.word, str(self.budget), *(str(identifier) for identifier in ids if identifier != NOTHING_YET)}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +175,7 @@ async def _side(db: Database, estate: Estate, slug: str) -> Side:
         first = await _party(tx, estate, slug, "first")
         second = await _party(tx, estate, slug, "second")
         own = await _party(tx, estate, slug, None)
+        await limits.grant(tx, LimitValues(_MANY, _MANY, _MANY, monthly_tokens=own.budget))
         await tenants.set_active_agent(tx, own.agent_id)
         owner_key, _ = await _key(tx, "owner", await _member(tx, estate, slug, "owner", Role.OWNER))
         viewer_key, _ = await _key(tx, "viewer", await _member(tx, estate, slug, "viewer", Role.VIEWER))
@@ -182,7 +190,10 @@ async def _party(tx: TenantTx, estate: Estate, slug: str, name: str | None) -> P
     definition = definition_of(word)
     agent = await agents.create(tx, definition, member_id)
     spare = await agents.create(tx, replace(definition, name=f"Spare {word}"), member_id)
-    return Party(name or "tenant", tx.tenant_id, slug, member_id, key, word, agent.id, spare.id)
+    budget = 10**14 + secrets.randbelow(10**14)
+    if member_id is not None:
+        await limits.set_member_budget(tx, member_id, Budget(monthly_tokens=budget))
+    return Party(name or "tenant", tx.tenant_id, slug, member_id, key, word, agent.id, spare.id, budget)
 
 
 async def _member(tx: TenantTx, estate: Estate, slug: str, name: str, role: Role) -> UUID:

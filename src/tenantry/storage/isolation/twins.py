@@ -10,8 +10,6 @@ from tenantry.storage.isolation.tables import Table, all_tables, fingerprints
 from tenantry.storage.tenancy import Database, TenantTx
 
 BORDER = "same ids"
-# Their keys are global, so the same row cannot be there twice.
-_SINGLE = frozenset({"tenants", "users"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +23,8 @@ async def copy_rows(db: Database, source: UUID, target: UUID, words: dict[str, s
     work, as ids are of one tenant, and must leave the source's rows as they were."""
     before = await fingerprints(db, source)
     async with db.untenanted() as tx:
-        tables = [t for t in await all_tables(tx) if t.readable and t.tenant_column and t.name not in _SINGLE]
+        # With the tenant for its whole key, a table has one row of each tenant and no ids that could be the same.
+        tables = [t for t in await all_tables(tx) if t.readable and t.tenant_column and t.key != (t.tenant_column,)]
     waiting = [_Row(table, text) for table in tables for text in await _rows(db, table, source)]
     replaced = {**words, str(source): str(target)}
     copied: dict[str, int] = {}

@@ -7,15 +7,18 @@ from uuid import UUID
 from tenantry.domain.access import ROLE_SCOPES, Principal, Scope
 from tenantry.domain.ids import new_id
 from tenantry.domain.tenant import Role
+from tenantry.storage.repositories import limits
 from tenantry.storage.repositories.tenants import tenant_from
 from tenantry.storage.tenancy import TenantTx
 
-_PRINCIPAL = """
+_PRINCIPAL = f"""
     SELECT k.id AS key_id, k.member_id, k.scopes, m.role,
            t.id AS tenant_id, t.slug, t.name AS tenant_name, t.time_zone, t.allowed_models, t.active_agent_id,
-           t.settings_stamp
+           t.settings_stamp,
+           {limits.EFFECTIVE}
     FROM api_keys k
     JOIN tenants t ON t.id = k.tenant_id
+    {limits.JOIN}
     LEFT JOIN members m ON m.tenant_id = k.tenant_id AND m.id = k.member_id AND m.removed_at IS NULL
     WHERE k.tenant_id = $1 AND k.key_hash = $2 AND k.revoked_at IS NULL AND (k.member_id IS NULL OR m.id IS NOT NULL)
 """
@@ -29,7 +32,7 @@ async def principal_of(tx: TenantTx, key_hash: bytes) -> Principal | None:
     role = Role(row["role"]) if row["role"] else None
     allowed = ROLE_SCOPES[role] if role else frozenset(Scope)
     return Principal(
-        tenant=tenant_from(row),
+        tenant=tenant_from(row, limits.limits_from(row)),
         key_id=row["key_id"],
         member_id=row["member_id"],
         role=role,

@@ -7,14 +7,17 @@ import asyncpg
 
 from tenantry.domain.errors import Conflict
 from tenantry.domain.ids import new_id
+from tenantry.domain.limits import TenantLimits
 from tenantry.domain.tenant import Member, Role, Tenant
+from tenantry.storage.repositories import limits
 from tenantry.storage.tenancy import Row, TenantTx
 
 _COLUMNS = "id AS tenant_id, slug, name AS tenant_name, time_zone, allowed_models, active_agent_id, settings_stamp"
 
 
-def tenant_from(row: Row) -> Tenant:
-    """The tenant of a row that has all columns of tenants, its id as tenant_id."""
+def tenant_from(row: Row, within: TenantLimits | None = None) -> Tenant:
+    """The tenant of a row that has all columns of tenants, its id as tenant_id; `within` are its limits where they
+    were asked for."""
     return Tenant(
         id=row["tenant_id"],
         slug=row["slug"],
@@ -23,6 +26,7 @@ def tenant_from(row: Row) -> Tenant:
         allowed_models=tuple(row["allowed_models"]),
         active_agent_id=row["active_agent_id"],
         settings_stamp=row["settings_stamp"],
+        limits=within or TenantLimits(),
     )
 
 
@@ -55,8 +59,11 @@ async def find(tx: TenantTx, slug: str) -> Tenant | None:
 
 
 async def current(tx: TenantTx) -> Tenant:
-    """The tenant of the transaction."""
-    return tenant_from(await tx.one(f"SELECT {_COLUMNS} FROM tenants WHERE id = $1", tx.tenant_id))
+    """The transaction's tenant, with its limits."""
+    row = await tx.one(
+        f"SELECT {_COLUMNS}, {limits.EFFECTIVE} FROM tenants t {limits.JOIN} WHERE id = $1", tx.tenant_id
+    )
+    return tenant_from(row, limits.limits_from(row))
 
 
 async def list_all(tx: TenantTx) -> list[Tenant]:
@@ -98,7 +105,9 @@ async def set_allowed_models(tx: TenantTx, names: Sequence[str]) -> None:
 
 async def lock_active_agent(tx: TenantTx) -> UUID | None:
     """The active agent, with nobody else changing which it is until the transaction ends."""
-    return await tx.value("SELECT active_agent_id FROM tenants WHERE id = $1 FOR UPDATE", tx.tenant_id)
+    # NO KEY: rows that refer to the tenant may be inserted meanwhile, also by a turn that holds a conversation which
+    # this transaction waits for.
+    return await tx.value("SELECT active_agent_id FROM tenants WHERE id = $1 FOR NO KEY UPDATE", tx.tenant_id)
 
 
 async def add_member(tx: TenantTx, email: str, role: Role, display_name: str) -> UUID:

@@ -20,6 +20,8 @@ from tenantry.domain.conversation import (
 from tenantry.domain.ids import new_id
 from tenantry.domain.trace import TurnTrace
 from tenantry.domain.values import Known
+from tenantry.storage.repositories import usage
+from tenantry.storage.repositories.usage import UsageRow
 from tenantry.storage.tenancy import Row, TenantTx
 
 LEASE_S = 20.0
@@ -227,7 +229,7 @@ async def received(tx: TenantTx, turn: Turn) -> tuple[str, int]:
 
 # The conversation is locked before its turn, as in accepting: the other way round, a replay that holds the conversation
 # and waits for the turn's idempotency key would wait for ever.
-_FINISH = """
+_FINISH = f"""
     WITH locked AS (
         SELECT id FROM conversations WHERE tenant_id = $1 AND id = $10 FOR UPDATE
     ), done AS (
@@ -250,6 +252,8 @@ _FINISH = """
         FROM done, conversation, unnest($7::text[], $8::text[]) WITH ORDINALITY AS new (type, data, position)
     ), trace AS (
         INSERT INTO turn_traces (tenant_id, turn_id, trace) SELECT $1, $2, $11 FROM done
+    ), used AS (
+        {usage.insert_sql(12, source="done")}
     )
     SELECT last_event FROM conversation
 """
@@ -264,6 +268,7 @@ class Outcome:
     policy_state: Mapping[str, Any]
     events: Sequence[tuple[EventType, Mapping[str, Any]]]
     trace: TurnTrace
+    usage: Sequence[UsageRow] = ()
 
 
 async def finish(tx: TenantTx, turn: Turn, lease_id: UUID, outcome: Outcome) -> int | None:
@@ -281,6 +286,7 @@ async def finish(tx: TenantTx, turn: Turn, lease_id: UUID, outcome: Outcome) -> 
         outcome.result.reply,
         turn.conversation_id,
         outcome.trace,
+        *usage.arguments(outcome.usage),
     )
 
 

@@ -17,6 +17,7 @@ class CancelAppointment:
     """Frees the slot; the booking stays in the record as cancelled."""
 
     name: str = "cancel_appointment"
+    reads_only: bool = False
 
     def spec(self, agent: Agent, function: Function) -> ToolSpec:
         """The tool as a model is shown it for this agent."""

@@ -24,6 +24,7 @@ class CheckAvailability:
     """Reads only."""
 
     name: str = "check_availability"
+    reads_only: bool = True
 
     def spec(self, agent: Agent, function: Function) -> ToolSpec:
         """The tool as a model is shown it for this agent."""

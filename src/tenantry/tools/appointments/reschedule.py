@@ -18,6 +18,7 @@ class RescheduleAppointment:
     """Moves the booking itself, so that it keeps its id and leaves nothing behind."""
 
     name: str = "reschedule_appointment"
+    reads_only: bool = False
 
     def spec(self, agent: Agent, function: Function) -> ToolSpec:
         """The tool as a model is shown it for this agent."""

@@ -21,6 +21,7 @@ class SetAppointment:
     """Holds the slot, then confirms it."""
 
     name: str = "set_appointment"
+    reads_only: bool = False
 
     def spec(self, agent: Agent, function: Function) -> ToolSpec:
         """The tool as a model is shown it for this agent."""

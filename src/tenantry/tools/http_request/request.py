@@ -14,17 +14,15 @@ from tenantry.tools.base import ToolContext
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
-def outbound_request(call: HttpCall, context: ToolContext, variables: Mapping[str, Any]) -> OutboundRequest:
-    """The call with its values: as a JSON object or, for methods without a body, as query parameters.
+def outbound_request(
+    call: HttpCall, context: ToolContext, variables: Mapping[str, Any], own: Mapping[str, str]
+) -> OutboundRequest:
+    """The call with its values, as a JSON object or, for methods without a body, as query parameters, and with its
+    `own` headers.
 
     Raises ValueError, which says why, for values that cannot be written into the URL.
     """
-    bound = {
-        # Bound by the server; what a model passed as user_id was only compared with it.
-        "user_id": context.user_id,
-        "tenant": str(context.tenant_id),
-        "conversation_id": str(context.conversation_id),
-    }
+    bound = context.bound
     texts = {name: as_text(value) for name, value in variables.items()}
     url = fill(call.url, texts)
     headers = {
@@ -40,7 +38,6 @@ def outbound_request(call: HttpCall, context: ToolContext, variables: Mapping[st
         placed = placeholders(call.url)
         loose = {name: text for name, text in texts.items() if name not in placed}
         url += ("&" if "?" in url else "?") + urlencode({**loose, **bound})
-    own = {header.name: header.value for header in call.headers}
     if "accept" not in map(str.lower, own):
         headers["Accept"] = "application/json"
     return OutboundRequest(call.method, url, headers, own, body, call.timeout_s)

@@ -1,25 +1,17 @@
 """The tool of a function that calls the tenant's own HTTP service."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tenantry.domain.agent import Agent, Function, HttpCall
 from tenantry.domain.tools import ToolResult, ToolSpec
-from tenantry.outbound.client import CallFailed
+from tenantry.tools.attempts import Attempts
 from tenantry.tools.base import ToolContext, invalid
 from tenantry.tools.http_request.answer import read_answer
 from tenantry.tools.http_request.request import outbound_request
 from tenantry.tools.parameters import function_spec, variables_from
-
-_UNKNOWN = ToolResult(
-    {
-        "status": "unknown",
-        "reason": "outcome_unknown",
-        "message": "An earlier attempt was cut off; whether the service did what it was asked is not known. "
-        "It was not asked again.",
-    }
-)
+from tenantry.tools.sealed_headers import open_headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +26,31 @@ class HttpRequest:
         label = self.name.replace("_", " ")
         return function_spec(agent, function, f"Ask the service for: {label}.", {}, collects=True)
 
+    @property
+    def reads_only(self) -> bool:
+        """Whether the service is asked with GET."""
+        return self.call.method == "GET"
+
     async def run(self, context: ToolContext, arguments: Mapping[str, Any]) -> ToolResult:
-        """`ok` with what the service answered; `failed` with a reason; `unknown` when an earlier attempt was cut off
-        and the call must not be repeated; `invalid`."""
-        reads = self.call.method == "GET"
-        if context.repeated and not (reads or self.call.idempotent):
-            return _UNKNOWN
+        """`ok` with what the service answered; `failed` with a reason; `unknown` when the service may have done what
+        it was asked and did not say; `invalid`."""
+        attempts = Attempts(self.reads_only, self.call.idempotent, context.repeated, self.call.timeout_s)
+        if given_up := attempts.given_up():
+            return given_up
+        headers = await open_headers(self.call.headers, context.secrets)
+        if isinstance(headers, ToolResult):
+            return headers
+        variables = variables_from(context.agent.definition, self.name, arguments)
         try:
-            request = outbound_request(
-                self.call, context, variables_from(context.agent.definition, self.name, arguments)
-            )
+            request = outbound_request(self.call, context, variables, headers.values)
         except ValueError as error:
             return invalid(str(error))
-        try:
-            answer = await context.outbound.send(request)
+
+        async def send(timeout_s: float) -> ToolResult:
+            answer = await context.outbound.send(replace(request, timeout_s=timeout_s))
             if not 200 <= answer.status < 300:
                 message = f"The service answered with status {answer.status}."
                 return ToolResult({"status": "failed", "reason": f"http_{answer.status}", "message": message})
-            return ToolResult({**read_answer(answer.body, self.call.answer), "status": "ok"})
-        except CallFailed as failure:
-            doubt = " Whether it did what it was asked is not known." if failure.sent and not reads else ""
-            return ToolResult({"status": "failed", "reason": failure.reason, "message": failure.message + doubt})
+            return ToolResult({**read_answer(answer.body, self.call.answer, headers.redaction), "status": "ok"})
+
+        return await attempts.make(send)

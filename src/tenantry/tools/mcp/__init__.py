@@ -1,0 +1,1 @@
+"""Functions that call a tool of the tenant's own MCP server."""
