@@ -52,12 +52,9 @@ async def test_providers_secrets_and_models_of_a_tenant(open_home: Path) -> None
     assert "…WXYZ" in printed
     assert KEY[:-4] not in printed
     assert (await run(home, "provider", "remove", "mine", "--tenant", "acme"))[0] == 0
-    assert (await run(home, "provider", "remove", "mine", "--tenant", "acme"))[0] == 1
     assert (await run(home, "tenant", "models", "acme", "maker/a", "form-policy"))[0] == 0
     code, printed = await run(home, "tenant", "models", "acme")
     assert printed.split() == ["maker/a", "form-policy"]
-    code, printed = await feed(home, "a value", "secret", "set", "not a name", "--tenant", "acme")
-    assert (code, "name" in printed) == (1, True)
     # On a terminal the value is asked for and not shown.
     arguments = ["-m", "tenantry", "secret", "set", "crm", "--tenant", "acme"]
     terminal = pexpect.spawn(sys.executable, arguments, env=environment(home), encoding="utf-8", timeout=60)  # pyright: ignore[reportArgumentType]

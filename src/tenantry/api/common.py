@@ -7,8 +7,6 @@ from uuid import UUID
 from fastapi import Depends, Query, Request
 from pydantic import BaseModel
 
-from tenantry.credentials.secret_store import SecretStore
-from tenantry.credentials.vault import Vault
 from tenantry.engine.resources import Resources
 from tenantry.engine.turn import Engine
 from tenantry.llm.registry import Models
@@ -41,20 +39,10 @@ async def _resources(request: Request) -> Resources:
     return request.app.state.runtime.resources
 
 
-async def _vault(request: Request) -> Vault:
-    return request.app.state.runtime.resources.vault
-
-
-async def _secret_store(request: Request) -> SecretStore:
-    return request.app.state.runtime.resources.secrets
-
-
 Db = Annotated[Database, Depends(_db)]
 AllModels = Annotated[Models, Depends(_models)]
 TheEngine = Annotated[Engine, Depends(_engine)]
 EngineResources = Annotated[Resources, Depends(_resources)]
-TheVault = Annotated[Vault, Depends(_vault)]
-AllSecrets = Annotated[SecretStore, Depends(_secret_store)]
 Cursor = Annotated[UUID | None, Query(description="`next_cursor` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=100, description="How many at most.")]
 

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, status
 
-from tenantry.api.common import Db, TheVault
+from tenantry.api.common import Db, EngineResources
 from tenantry.api.providers.schemas import ProviderIn, ProviderList, ProviderOut
 from tenantry.auth.principals import CanEditProviders, CanReadProviders
 from tenantry.credentials.provider_keys import ProviderKeys
@@ -25,11 +25,11 @@ async def list_providers(who: CanReadProviders, db: Db) -> ProviderList:
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)
-async def create_provider(body: ProviderIn, who: CanEditProviders, db: Db, vault: TheVault) -> ProviderOut:
+async def create_provider(body: ProviderIn, who: CanEditProviders, db: Db, resources: EngineResources) -> ProviderOut:
     """Add a provider; its models can be used at once."""
     _require_whole_tenant(who)
     async with db.tenant(who.tenant_id) as tx:
-        provider = await ProviderKeys(vault).create(tx, body.settings(), body.key())
+        provider = await ProviderKeys(resources.vault).create(tx, body.settings(), body.key())
         await _record(tx, who, "provider.created", provider.id)
     return ProviderOut.of(provider, whole=True)
 
@@ -46,12 +46,12 @@ async def read_provider(provider_id: UUID, who: CanReadProviders, db: Db) -> Pro
 
 @router.put("/{provider_id}")
 async def replace_provider(
-    provider_id: UUID, body: ProviderIn, who: CanEditProviders, db: Db, vault: TheVault
+    provider_id: UUID, body: ProviderIn, who: CanEditProviders, db: Db, resources: EngineResources
 ) -> ProviderOut:
     """Replace a provider's settings; its next request is made with them, on every server."""
     _require_whole_tenant(who)
     async with db.tenant(who.tenant_id) as tx:
-        provider = await ProviderKeys(vault).replace(tx, provider_id, body.settings(), body.key())
+        provider = await ProviderKeys(resources.vault).replace(tx, provider_id, body.settings(), body.key())
         await _record(tx, who, "provider.changed", provider_id)
     return ProviderOut.of(provider, whole=True)
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, status
 
-from tenantry.api.common import AllSecrets, Cursor, Db, Limit, cut_page
+from tenantry.api.common import Cursor, Db, EngineResources, Limit, cut_page
 from tenantry.api.secrets.schemas import SecretIn, SecretOut, SecretPage
 from tenantry.auth.principals import CanEditSecrets, CanReadSecrets
 from tenantry.domain.access import Principal
@@ -33,12 +33,12 @@ async def list_secrets(who: CanReadSecrets, db: Db, cursor: Cursor = None, limit
 
 @router.put("/{name}")
 async def put_secret(
-    name: Name, body: SecretIn, who: CanEditSecrets, db: Db, store: AllSecrets, owner_member_id: Owner = None
+    name: Name, body: SecretIn, who: CanEditSecrets, db: Db, resources: EngineResources, owner_member_id: Owner = None
 ) -> SecretOut:
     """Keep a secret, in the place of the owner's one with its name."""
     owner = _owner(who, owner_member_id)
     async with db.tenant(who.tenant_id) as tx:
-        secret = await store.put(tx, owner, name, body.value.get_secret_value())
+        secret = await resources.secrets.put(tx, owner, name, body.value.get_secret_value())
         await audit.record(tx, actor=who.actor, action="secret.put", target=f"secret:{secret.id}")
     return SecretOut.of(secret)
 
