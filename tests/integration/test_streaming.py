@@ -146,5 +146,8 @@ async def test_whom_a_socket_is_refused(talk: Talk, make_tenant: MakeTenant) -> 
     # A browser cannot set the header.
     key = talk.session.headers["Authorization"].removeprefix("Bearer ")
     protocols = ("tenantry.v1", f"key.{key}")
-    async with aiohttp.ClientSession(talk.session._base_url) as bare, bare.ws_connect(path, protocols=protocols) as open:
+    async with (
+        aiohttp.ClientSession(talk.session._base_url) as bare,
+        bare.ws_connect(path, protocols=protocols) as open,
+    ):
         assert open.protocol == "tenantry.v1"
