@@ -53,12 +53,14 @@ async def test_the_first_words_come_before_the_last(talk: Talk) -> None:
     more = asyncio.Event()
     answer = saying(*WORDS)
     talk.wire.script.append(paused(answer[:2], more, answer[2:]))
-    async with talk.session.post(REPLY, json=talk.body(stream=True)) as response:
-        async with aclosing(events(response)) as coming:
-            first = [await anext(coming), await anext(coming)]
-            assert text_of(first) == "One "
-            more.set()
-            rest = [event async for event in coming]
+    async with (
+        talk.session.post(REPLY, json=talk.body(stream=True)) as response,
+        aclosing(events(response)) as coming,
+    ):
+        first = [await anext(coming), await anext(coming)]
+        assert text_of(first) == "One "
+        more.set()
+        rest = [event async for event in coming]
     assert text_of([*first, *rest]) == "One two three four."
 
 

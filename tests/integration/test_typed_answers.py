@@ -128,6 +128,13 @@ async def test_a_fault_of_the_second_answer_is_none_of_the_first(server: WireSer
     assert FieldsNoted({"urgency": 3, "topics": ["sale"]}, faults) in events
 
 
+async def test_a_connection_that_closed_in_between_is_no_fault(server: WireServer) -> None:
+    script = [streaming(saying(answer_text(mood="angry"))), streaming([], cut=True), mended(mood="bad")]
+    events, fault = await ask(server, *script, request=FORMED)
+    assert fault is None
+    assert FieldsNoted({"mood": "bad", "urgency": 3, "topics": ["sale"]}, {}) in events
+
+
 async def test_the_second_asking_has_what_is_left_of_the_time(server: WireServer) -> None:
     script = [streaming(saying(answer_text(mood="angry"))), waiting(server.done)]
     started = asyncio.get_running_loop().time()

@@ -144,16 +144,25 @@ class ChatCompletions:
 
     async def _ask_again(self, attempts: Attempts, again: Again, deadline: float) -> Answer:
         """The second answer, as far as it came: a fault of it is none of the first one."""
-        answer = Answer(self._name, attempts.request)
         body = request_body(attempts.request, self._endpoint, attempts.dialect, again)
         deadline = min(deadline, asyncio.get_running_loop().time() + _ASK_AGAIN_SECONDS)
+        answer, fault = await self._silently(attempts.request, body, deadline)
+        if fault is not None and fault.kind == "cut" and not answer.tokens:
+            # The provider may close the connection of the first answer just as this is sent.
+            answer, fault = await self._silently(attempts.request, body, deadline)
+        if fault is not None:
+            log.warning("values not put right", model=self._name, kind=fault.kind)
+        return answer
+
+    async def _silently(self, request: ModelRequest, body: bytes, deadline: float) -> tuple[Answer, ModelFault | None]:
+        answer = Answer(self._name, request)
         try:
             async with aclosing(self._answer(body, answer, deadline)) as pieces:
                 async for _ in pieces:
                     pass
         except ModelFault as fault:
-            log.warning("values not put right", model=self._name, kind=fault.kind)
-        return answer
+            return answer, fault
+        return answer, None
 
     async def _answer(self, body: bytes, answer: Answer, deadline: float) -> AsyncGenerator[str]:
         """What is said, while the answer takes in all that comes. Raises ModelFault."""
