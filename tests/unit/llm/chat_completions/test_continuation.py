@@ -70,6 +70,7 @@ SAID = "Thank you, Mark. I am happy to hel"
         (SAID, "Thanks, Mark. I am happy to help you.", "p you."),
         (SAID, "Well, Mark, I am glad.", " Well, Mark, I am glad."),
         (SAID, "Thank you, Mark.", ""),
+        (SAID, "Thank you, Mark. I am", ""),
         (SAID, "", ""),
         ("Which day would suit you", "You can come on Monday.", " You can come on Monday."),
         ("Which day would suit you", "you?", "?"),
