@@ -11,7 +11,8 @@ from aiohttp import web
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 KEY = "sk-not-a-real-key"
-_TOP = {"model", "messages", "stream", "stream_options", "tools", "tool_choice", "response_format", "provider"}
+_TOP = {"model", "messages", "stream", "stream_options", "tools", "tool_choice", "response_format", "provider", "usage"}
+_ANSWER_TOOL = "agent_answer"
 
 
 class WireServer:
@@ -24,6 +25,7 @@ class WireServer:
         self.faults: list[str] = []
         self.connections: set[Any] = set()
         self.script: deque[Answer] = deque()
+        self.refuses: set[str] = set()  # the parts of a request that this provider does not take
         self.done = asyncio.Event()  # set by a test to let go of an answer that waits
         self.hung_up = asyncio.Event()  # set when the client left before the end of an answer
 
@@ -32,9 +34,15 @@ class WireServer:
         self.connections.add(request.transport)
         body = json.loads(await request.read())
         self.requests.append(body)
-        self.faults.extend(request_faults(body))
+        self.faults.extend(request_faults(body, usage="stream_options" not in self.refuses or None))
         if request.headers.get("Authorization") != f"Bearer {self.key}":
             self.faults.append("no bearer token")
+        if refused := sorted(key for key in self.refuses if key in body and body[key] != "auto"):
+            told = {"message": f"Unsupported parameter: {refused[0]}", "code": "unsupported_parameter"}
+            return web.json_response({"error": told}, status=400)
+        if not self.script:
+            self.faults.append("a request that the script does not have")
+            return web.Response(status=500)
         try:
             return await self.script.popleft()(request)
         except (ConnectionError, asyncio.CancelledError):
@@ -135,28 +143,54 @@ def refusing(status: int, error: Any = None, **headers: str) -> Answer:
     return answer
 
 
-def request_faults(body: dict[str, Any]) -> list[str]:
-    """What is wrong with a request by the wire's rules."""
+def request_faults(body: dict[str, Any], *, usage: bool | None = True) -> list[str]:
+    """What is wrong with a request by the wire's rules; `usage` None takes it with and without stream_options."""
     faults = [f"unknown key {key}" for key in body if key not in _TOP]
     if not isinstance(body.get("model"), str) or not body["model"]:
         faults.append("no model")
-    if body.get("stream") is not True or body.get("stream_options") != {"include_usage": True}:
-        faults.append("no stream with usage")
+    if body.get("stream") is not True:
+        faults.append("no stream")
+    if body.get("stream_options") != {"include_usage": True} and (usage or "stream_options" in body):
+        faults.append("no usage")
+    faults.extend(_tool_faults(body))
+    faults.extend(_message_faults(body.get("messages", [])))
+    if form := body.get("response_format"):
+        inner = form.get("json_schema", {})
+        if form.get("type") != "json_schema" or inner.get("strict") is not True or not inner.get("name"):
+            faults.append("response_format of another shape")
+        faults.extend(_form_faults(inner.get("schema", {})))
+    return faults
+
+
+def _tool_faults(body: dict[str, Any]) -> list[str]:
+    faults: list[str] = []
     if ("tools" in body) != ("tool_choice" in body) or body.get("tools") == []:
         faults.append("tools and tool_choice come together, and never empty")
+    names = [tool.get("function", {}).get("name") for tool in body.get("tools", ())]
     for tool in body.get("tools", ()):
         function = tool.get("function", {})
         if tool.get("type") != "function" or set(function) != {"name", "description", "parameters"}:
             faults.append("a tool of another shape")
         if function.get("parameters", {}).get("type") != "object":
             faults.append("parameters that are no object")
-    faults.extend(_message_faults(body.get("messages", [])))
-    if form := body.get("response_format"):
-        inner = form.get("json_schema", {})
-        if form.get("type") != "json_schema" or inner.get("strict") is not True or not inner.get("name"):
-            faults.append("response_format of another shape")
-        faults.extend(strict_faults(inner.get("schema", {})))
+        if function.get("name") == _ANSWER_TOOL:
+            faults.extend(_form_faults(function["parameters"]))
+    if len(set(names)) != len(names):
+        faults.append("two tools of one name")
+    if (_ANSWER_TOOL in names) != (body.get("tool_choice") == "required"):
+        faults.append("the answer's function is there to be called, and nothing else has to be")
+    if _ANSWER_TOOL in names and "response_format" in body:
+        faults.append("two forms of answer")
     return faults
+
+
+def _form_faults(schema: dict[str, Any]) -> list[str]:
+    """What is wrong with the form of an answer: what is said comes first, what may be chosen last, or neither."""
+    names = list(schema.get("properties", {}))
+    whole = names[:1] == ["system_response"] and names[-1:] == ["quick_replies"]
+    if not names or (not whole and {"system_response", "quick_replies"} & {*names}):
+        return ["a form of another order"]
+    return strict_faults(schema)
 
 
 def _message_faults(messages: list[dict[str, Any]]) -> list[str]:
@@ -181,8 +215,12 @@ def _message_faults(messages: list[dict[str, Any]]) -> list[str]:
             if call["type"] != "function" or not isinstance(json.loads(call["function"]["arguments"]), dict):
                 faults.append("a tool call of another shape")
             open_calls.append(call["id"])
+        if role == "assistant" and not calls and not (content or "").strip():
+            faults.append("an empty message")
         if role not in {"system", "user", "assistant"} or not (isinstance(content, str) or (calls and content is None)):
             faults.append(f"a message of another shape: {role}")
+    if messages[-1]["role"] not in {"user", "tool"}:
+        faults.append("nothing to answer")
     return faults if not open_calls else [*faults, "a call without an answer"]
 
 

@@ -1,17 +1,14 @@
 """The client of the chat-completions wire against a strict local server of it: each way to answer, each way to fail."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from tenantry.domain.agent import AgentDefinition, TurnField, TurnFieldType, Variable, VariableType
-from tenantry.domain.tools import ToolCallRequest, ToolResult, ToolSpec
+from tenantry.domain.tools import ToolCallRequest, ToolResult
 from tenantry.domain.values import VariableValue
 from tenantry.llm.base import (
     ChatMessage,
@@ -19,12 +16,27 @@ from tenantry.llm.base import (
     ModelEvent,
     ModelFault,
     ModelRequest,
+    QuickReplies,
+    RawOutput,
     TextDelta,
-    UsageReported,
     VariableNoted,
 )
 from tenantry.llm.chat_completions.client import MAX_ANSWER_BYTES, ChatCompletions
-from tenantry.llm.chat_completions.endpoint import Endpoint, Patience
+from tenantry.llm.chat_completions.endpoint import Endpoint
+from tests.integration.asking_models import (
+    CALLED,
+    FORMED,
+    LONG,
+    REQUEST,
+    SHORT,
+    TOOL,
+    USED,
+    answer_text,
+    ask,
+    calling,
+    pieces_of,
+    said,
+)
 from tests.wire_server import (
     DONE,
     KEY,
@@ -38,55 +50,6 @@ from tests.wire_server import (
     wire_server,
 )
 
-SHORT = Patience(first_token=0.2, between_tokens=0.2, total=5, backoff=0.01)
-LONG = Patience(backoff=0.01)
-PLAIN = AgentDefinition(name="A")
-FORM = AgentDefinition(
-    name="A",
-    variables=(
-        Variable("email", VariableType.EMAIL),
-        Variable("price", VariableType.MONEY),
-        Variable("kind", VariableType.CHOICE, choices=("house", "flat")),
-    ),
-    turn_fields=(
-        TurnField("mood", TurnFieldType.CHOICE, choices=("good", "bad")),
-        TurnField("urgency", TurnFieldType.NUMBER, minimum=0, maximum=10),
-        TurnField("topics", TurnFieldType.LIST),
-    ),
-)
-TOOL = ToolSpec(
-    "book", "Books.", {"type": "object", "properties": {"start": {"type": "string"}}, "required": [], "x": 1}
-)
-CALLED = ToolCallRequest("c1", "book", {"start": "2026-11-24T15:00"})
-REQUEST = ModelRequest(
-    agent=PLAIN,
-    system_prompt="You are A.",
-    messages=(ChatMessage("user", "Hello"),),
-    tools=(),
-    known={},
-    now=datetime(2026, 11, 21, 9, tzinfo=UTC),
-    user_id="u",
-)
-FORMED = replace(REQUEST, agent=FORM)
-USED = UsageReported(12, 7)
-
-
-def answer_text(**changes: Any) -> str:
-    return json.dumps(
-        {
-            "system_response": "Thank you, Mark. Which day?",
-            "variables": {"email": "Mark@Example.com", "price": {"amount": 450000.0, "currency": None}, "kind": None},
-            "mood": "good",
-            "urgency": 3,
-            "topics": ["sale"],
-            **changes,
-        }
-    )
-
-
-def pieces_of(text: str, size: int = 5) -> list[str]:
-    return [text[at : at + size] for at in range(0, len(text), size)]
-
 
 @pytest.fixture
 async def server() -> AsyncIterator[WireServer]:
@@ -94,33 +57,10 @@ async def server() -> AsyncIterator[WireServer]:
         yield started
 
 
-async def ask(
-    server: WireServer, *script: Answer, request: ModelRequest = REQUEST, patience: Patience = LONG, **endpoint: Any
-) -> tuple[list[ModelEvent], ModelFault | None]:
-    """The events of one step, and the fault that ended it."""
-    server.script.extend(script)
-    model = ChatCompletions("m", Endpoint(server.url, KEY, "vendor/model", patience=patience, **endpoint))
-    events: list[ModelEvent] = []
-    try:
-        async for event in model.respond(request):
-            events.append(event)
-    except ModelFault as fault:
-        assert KEY not in str(fault)
-        assert "Hello" not in str(fault)
-        return events, fault
-    finally:
-        await model.close()
-    return events, None
-
-
-def said(events: list[ModelEvent]) -> str:
-    return "".join(event.text for event in events if isinstance(event, TextDelta))
-
-
 async def test_plain_text_is_said_as_it_comes(server: WireServer) -> None:
     events, fault = await ask(server, streaming(saying(" Hel", "lo 😀")))
     assert fault is None
-    assert events == [TextDelta("Hel"), TextDelta("lo 😀"), USED]
+    assert events == [TextDelta("Hel"), TextDelta("lo 😀"), RawOutput(" Hello 😀"), USED]
     assert "response_format" not in server.requests[0]
 
 
@@ -135,14 +75,16 @@ async def test_what_is_said_comes_out_of_the_growing_json(server: WireServer) ->
     assert fault is None
     assert said(events) == "Thank you, Mark. Which day?"
     assert len([event for event in events if isinstance(event, TextDelta)]) > 4
-    assert events[-4:] == [
+    assert events[-6:] == [
+        RawOutput(answer_text()),
+        USED,
         VariableNoted("email", VariableValue("mark@example.com")),
         VariableNoted("price", VariableValue({"amount": 450000, "currency": "USD"})),
         FieldsNoted({"mood": "good", "urgency": 3, "topics": ["sale"]}, {}),
-        USED,
+        QuickReplies(("house", "flat")),
     ]
     form = server.requests[0]["response_format"]["json_schema"]["schema"]
-    assert list(form["properties"]) == ["system_response", "variables", "mood", "urgency", "topics"]
+    assert list(form["properties"]) == ["system_response", "variables", "mood", "urgency", "topics", "quick_replies"]
     assert form["properties"]["variables"]["properties"]["kind"]["enum"] == ["house", "flat", None]
     assert "provider" not in server.requests[0]
 
@@ -154,26 +96,10 @@ async def test_a_known_value_is_not_noted_again(server: WireServer) -> None:
     assert noted == ["price"]
 
 
-async def test_wrong_values_are_not_noted_and_wrong_fields_are_named(server: WireServer) -> None:
-    wrong = json.loads(answer_text(mood="angry", urgency=11, variables={"email": "no", "kind": "boat", "price": "x"}))
-    del wrong["topics"]
-    events, fault = await ask(server, streaming(saying(json.dumps(wrong))), request=FORMED)
-    assert fault is None
-    faults = {"mood": "is none of the choices", "urgency": "is out of range", "topics": "is missing"}
-    assert events[1:] == [FieldsNoted({}, faults), USED]
-
-
-@pytest.mark.parametrize("text", ["Sure, which day?", "`Sure`, which day?", "``"])
-async def test_plain_text_is_taken_where_the_model_ignores_the_schema(server: WireServer, text: str) -> None:
-    events, fault = await ask(server, streaming(saying(*pieces_of(text, 2))), request=FORMED)
-    assert fault is None
-    assert said(events) == text
-
-
 @pytest.mark.parametrize(("before", "after"), [("```json\n", "\n```"), ("```\n", "```"), (" \n", " I hope it helps.")])
 async def test_fenced_json_is_json(server: WireServer, before: str, after: str) -> None:
     text = before + answer_text() + after
-    events, fault = await ask(server, streaming(saying(*pieces_of(text, 3))), request=FORMED, structured=False)
+    events, fault = await ask(server, streaming(saying(*pieces_of(text, 3))), request=FORMED, answer_mode="prompt")
     assert fault is None
     assert said(events) == "Thank you, Mark. Which day?"
     assert any(isinstance(event, VariableNoted) for event in events)
@@ -195,7 +121,10 @@ async def test_tool_calls_are_put_together_by_index(server: WireServer) -> None:
     ]
     events, fault = await ask(server, streaming(parts), request=replace(FORMED, tools=(TOOL,)))
     assert fault is None
-    assert events == [CALLED, ToolCallRequest("c2", "other", {})]
+    assert [event for event in events if not isinstance(event, RawOutput)] == [
+        CALLED,
+        ToolCallRequest("c2", "other", {}),
+    ]
     assert server.requests[0]["tool_choice"] == "auto"
 
 
@@ -203,7 +132,7 @@ async def test_tool_calls_without_index_or_id(server: WireServer) -> None:
     calls = [{"id": "", "function": {"name": "book", "arguments": '{"start":'}}, {"function": {"arguments": '"x"}'}}]
     parts = [*(chunk({"tool_calls": [call]}) for call in calls), chunk(finish="stop"), DONE]
     events, _ = await ask(server, streaming(parts), request=replace(REQUEST, tools=(TOOL,)))
-    assert events == [ToolCallRequest("call_1_0", "book", {"start": "x"})]
+    assert events == [RawOutput('book {"start":"x"}'), ToolCallRequest("call_1_0", "book", {"start": "x"})]
 
 
 async def test_results_go_back_as_the_wire_wants_them(server: WireServer) -> None:
@@ -282,8 +211,9 @@ async def test_what_may_pass_is_tried_three_times(server: WireServer, answer: An
     _, fault = await ask(server, answer, answer, answer, request=FORMED)
     assert fault is not None
     assert fault.kind == kind
-    events, fault = await ask(server, answer, answer, streaming(saying("Here I am.")), request=FORMED)
-    assert (said(events), fault) == ("Here I am.", None)
+    last = streaming(saying(answer_text()))
+    events, fault = await ask(server, answer, answer, last, request=FORMED)
+    assert (said(events), fault) == ("Thank you, Mark. Which day?", None)
 
 
 async def test_retry_after_is_honoured(server: WireServer) -> None:
@@ -336,7 +266,7 @@ async def test_comments_and_the_role_are_no_first_token(server: WireServer) -> N
 
 async def test_silence_after_a_token_is_a_stall_and_what_was_said_stays(server: WireServer) -> None:
     events, fault = await ask(server, streaming([chunk({"content": "Well"})], wait=server.done), patience=SHORT)
-    assert events == [TextDelta("Well")]
+    assert events == [TextDelta("Well"), RawOutput("Well")]
     assert fault is not None
     assert fault.kind == "stalled"
 
@@ -344,7 +274,7 @@ async def test_silence_after_a_token_is_a_stall_and_what_was_said_stays(server: 
 async def test_the_whole_has_its_time(server: WireServer) -> None:
     patience = replace(LONG, total=0.3)
     events, fault = await ask(server, streaming([chunk({"content": "Well"})], wait=server.done), patience=patience)
-    assert events == [TextDelta("Well")]
+    assert events == [TextDelta("Well"), RawOutput("Well")]
     assert fault is not None
     assert fault.kind == "timeout"
 
@@ -352,7 +282,7 @@ async def test_the_whole_has_its_time(server: WireServer) -> None:
 async def test_a_finished_answer_that_is_not_closed_is_an_answer(server: WireServer) -> None:
     parts = [chunk({"content": "Well."}), chunk(finish="stop")]
     events, fault = await ask(server, streaming(parts, wait=server.done), patience=SHORT)
-    assert (events, fault) == ([TextDelta("Well.")], None)
+    assert (events, fault) == ([TextDelta("Well."), RawOutput("Well.")], None)
 
 
 @pytest.mark.parametrize("request_", [REQUEST, FORMED])
@@ -368,23 +298,18 @@ async def test_cut_inside_a_tool_call_calls_nothing(server: WireServer) -> None:
     call = {"index": 0, "id": "c1", "type": "function", "function": {"name": "book", "arguments": '{"start": "2026'}}
     answer = streaming([chunk({"content": "One moment."}), chunk({"tool_calls": [call]})], cut=True)
     events, fault = await ask(server, answer, request=replace(REQUEST, tools=(TOOL,)))
-    assert events == [TextDelta("One moment.")]
+    assert events == [TextDelta("One moment."), RawOutput('One moment.\nbook {"start": "2026')]
     assert fault is not None
     assert fault.kind == "cut"
-
-
-def calling(**function: Any) -> list[bytes]:
-    call = {"index": 0, "id": "c1", "type": "function", "function": function}
-    return [chunk({"tool_calls": [call]}), chunk(finish="tool_calls"), DONE]
 
 
 @pytest.mark.parametrize(
     ("parts", "kind"),
     [
-        (saying('{"system_response": "Hi", "variables": {'), "bad_answer"),
         (saying('{"system_response": Hi}'), "bad_answer"),
         (saying('{"reply": "Hi"}'), "bad_answer"),
         (saying('{"system_response": 5}'), "bad_answer"),
+        (saying(answer_text(system_response=" ")), "bad_answer"),
         (saying("{" * 5), "bad_answer"),
         (saying('{"a":' + "[" * 50_000), "bad_answer"),
         (saying(), "bad_answer"),
@@ -401,9 +326,22 @@ def calling(**function: Any) -> list[bytes]:
     ],
 )
 async def test_answers_that_are_none(server: WireServer, parts: list[bytes], kind: str) -> None:
-    _, fault = await ask(server, streaming(parts), request=FORMED)
+    tries = 2 if kind == "bad_answer" else 1
+    _, fault = await ask(server, *[streaming(parts)] * tries, request=FORMED)
     assert fault is not None
     assert fault.kind == kind
+
+
+async def test_an_answer_that_is_none_is_asked_for_once_more(server: WireServer) -> None:
+    script = [streaming(saying("{nothing")), streaming(saying(answer_text()))]
+    events, fault = await ask(server, *script, request=FORMED)
+    assert fault is None
+    assert [event for event in events if isinstance(event, RawOutput)] == [
+        RawOutput("{nothing"),
+        RawOutput(answer_text()),
+    ]
+    assert events.count(USED) == 2
+    assert server.requests[0] == server.requests[1]
 
 
 async def test_json_where_a_stream_was_asked_for(server: WireServer) -> None:

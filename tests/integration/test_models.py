@@ -80,10 +80,13 @@ async def test_what_the_model_says_notes_and_fills(talk: Talk) -> None:
     told = await talk.say()
     assert (told["reply"], told["degraded"]) == ("Hello Ada.", [])
     assert (told["variables"], told["fields"]) == ({"email": "ada@example.org"}, {"mood": "good"})
-    talk.wire.script.append(streaming(answer("Yes.", mood="awful")))
+    talk.wire.script.extend([streaming(answer("Yes.", mood="awful")), streaming(saying('{"mood": "bad"}'))])
     told = await talk.say("and now?")
-    assert (told["fields"], told["degraded"]) == ({}, ["field_invalid:mood"])
-    sent = talk.wire.requests[-1]
+    assert (told["reply"], told["fields"], told["degraded"]) == ("Yes.", {"mood": "bad"}, [])
+    talk.wire.script.extend([streaming(answer("Yes.", mood="awful")), streaming(saying('{"mood": "sad"}'))])
+    told = await talk.say("and now?")
+    assert (told["reply"], told["fields"], told["degraded"]) == ("Yes.", {}, ["field_invalid:mood"])
+    sent = talk.wire.requests[1]
     assert [message["role"] for message in sent["messages"]] == ["system", "user", "assistant", "user"]
     assert "ada@example.org" in sent["messages"][0]["content"]
 

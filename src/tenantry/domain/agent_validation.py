@@ -21,7 +21,8 @@ from tenantry.domain.http_call_validation import http_call_faults, mcp_call_faul
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z")
 _RESERVED = frozenset({"user_id", "start", "end", "booking_id"})
-_ANSWER_KEYS = frozenset({"system_response", "variables"})
+_ANSWER_KEYS = frozenset({"system_response", "variables", "quick_replies"})
+_ANSWER_FUNCTION = "agent_answer"
 _BOUND = frozenset({"tenant", "conversation_id"})
 _ZONES = frozenset(available_timezones())
 
@@ -79,6 +80,8 @@ def _function_faults(definition: AgentDefinition) -> Iterator[FieldError]:
         at = f"functions.{index}"
         if not _NAME.match(function.name):
             yield FieldError(f"{at}.name", f"{function.name!r} is not of lower-case letters, digits and underscores")
+        elif function.name == _ANSWER_FUNCTION:
+            yield FieldError(f"{at}.name", f"{function.name!r} is what models answer by; choose another")
         elif function.name in seen:
             yield FieldError(f"{at}.name", f"{function.name!r} is there twice; names are unique in an agent")
         seen.add(function.name)

@@ -92,11 +92,11 @@ class Draft:
 
     def unsent(self) -> str:
         """What was said since the last of the messages."""
-        return "".join(self.said[self._in_messages :]).strip()
+        return "".join(self.said[self._in_messages :])
 
     def add_calls(self, calls: tuple[ToolCallRequest, ...]) -> None:
         """The model said what it said and asked for these tools."""
-        self.messages.append(ChatMessage("assistant", self.unsent(), tool_calls=calls))
+        self.messages.append(ChatMessage("assistant", self.unsent().strip(), tool_calls=calls))
         self._in_messages = len(self.said)
 
     def add_result(self, call_id: str, result: ToolResult) -> None:

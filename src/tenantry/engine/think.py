@@ -73,7 +73,9 @@ async def think(draft: Draft, resources: Resources, tools: Toolbox) -> None:
 
 async def _steps(draft: Draft, resources: Resources, tools: Toolbox, model: Model, models: TenantModels) -> None:
     for _ in range(MAX_STEPS):
-        draft.say_apart()
+        if model.name == FORM_POLICY or not draft.unsent().strip():
+            # A language model that goes on from another one's words joins its own to them.
+            draft.say_apart()
         calls = await _listen(draft, resources, model, models)
         if not calls:
             return
@@ -194,7 +196,7 @@ def _request(draft: Draft, resources: Resources, model: Model) -> ModelRequest:
         prompt = system_prompt(compiled.prompt, work.agent.definition, moment)
         draft.tools = compiled.tools
     messages = tuple(draft.messages)
-    if unsent := draft.unsent():
+    if (unsent := draft.unsent()).strip():
         # What another model said before it failed: this one goes on from there.
         messages = (*messages, ChatMessage("assistant", unsent))
     request = ModelRequest(

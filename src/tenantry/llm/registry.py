@@ -172,7 +172,7 @@ class Models:
             settings.base_url,
             key,
             model.model or model.name,
-            structured=settings.answer_mode == "json_schema",
+            answer_mode=settings.answer_mode,
             patience=_patience(stored),
         )
         # A provider that was changed deserves a new start.

@@ -36,6 +36,11 @@ def variable_value(variable: Variable, value: object, agent: AgentDefinition) ->
     return _READ[variable.type](variable, value, agent)
 
 
+def keepable(text: str) -> bool:
+    """Whether a database keeps the text as it is."""
+    return _KEEPABLE.fullmatch(text) is not None
+
+
 def field_value(turn_field: TurnField, value: object) -> Any:
     """The value in the JSON form of the field's type (`domain.agent.TurnFieldType`). Raises WrongValue."""
     match turn_field.type:
@@ -59,7 +64,7 @@ def _text(value: object, longest: int) -> str:
         raise WrongValue("is empty")
     if len(text) > longest:
         raise WrongValue(f"has more than {longest} characters")
-    if not _KEEPABLE.fullmatch(text):
+    if not keepable(text):
         raise WrongValue("holds a character that is none")
     return text
 

@@ -2,19 +2,20 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from tenantry.domain.tools import ToolCallRequest
-from tenantry.domain.values import VariableValue
-from tenantry.llm.base import FieldsNoted, ModelEvent, ModelFault, ModelRequest, UsageReported, VariableNoted
-from tenantry.llm.chat_completions.answer_form import VARIABLES, wants_form
+from tenantry.llm.base import ModelEvent, ModelFault, ModelRequest, RawOutput, UsageReported
+from tenantry.llm.chat_completions.answer_form import ANSWER_TOOL, wants_form
+from tenantry.llm.chat_completions.continuation import Continuation
+from tenantry.llm.chat_completions.request_body import said_so_far
 from tenantry.llm.chat_completions.spoken_text import SPOKEN, SpokenText
 from tenantry.llm.chat_completions.wire import Chunk, Delta, ToolCallDelta, Usage
-from tenantry.llm.typed_values import WrongValue, field_value, variable_value
 
 MAX_TOOL_CALLS = 32
+MAX_RAW_BYTES = 64 * 2**10
 # Models without a strict mode like to fence their JSON.
 _FENCE = re.compile(r"`{1,3}(?:json)?\s*", re.IGNORECASE)
 _LONGEST_FENCE = 12
@@ -37,13 +38,18 @@ class Answer:
         self.tokens = 0  # chunks that brought a token of any kind
         self._name = name
         self._request = request
+        self._formed = wants_form(request.agent)
+        self._plain = not self._formed
         self._lead = ""  # what came before it was clear whether this is JSON
-        self._plain = not wants_form(request.agent)
         self._object: SpokenText | None = None
-        self._pieces: list[str] = []  # the JSON
+        self._content: list[str] = []
+        self._calls: dict[int, _Call] = {}
+        self._answer_call: _Call | None = None  # the one that is the answer, not the agent's
+        said = said_so_far(request)
+        self._goes_on = bool(said)
+        self._seam = Continuation(said) if said else None
         self._said = False
         self._refused = False
-        self._calls: dict[int, _Call] = {}
 
     def take(self, chunk: Chunk) -> str:
         """What this chunk adds to what is said. Raises ModelFault when it asks for too many tools."""
@@ -62,34 +68,41 @@ class Answer:
             self.tokens += 1
         if delta.refusal:
             self._refused = True
+        said = ""
+        if delta.content:
+            self._content.append(delta.content)
+            said = self._speak(self._take_content(delta.content))
         if delta.tool_calls:
             for call in delta.tool_calls:
-                self._take_call(call)
-        if not delta.content:
-            return ""
-        said = self._take_content(delta.content)
-        self._said = self._said or bool(said)
+                said += self._take_call(call)
         return said
 
+    def _speak(self, text: str) -> str:
+        text = text if self._said else text.lstrip()
+        if not text:
+            return ""
+        self._said = True
+        return text if self._seam is None else self._seam.feed(text)
+
     def _take_content(self, piece: str) -> str:
+        if self._answer_call is not None:
+            return ""
         if self._object is not None:
-            self._pieces.append(piece)
             return self._object.feed(piece)
         if self._plain:
-            return (piece if self._said else piece.lstrip()).replace("\0", "")
+            return piece.replace("\0", "")
         self._lead += piece
         start = self._lead.lstrip()
         fence = _FENCE.match(start)
         if start[fence.end() if fence else 0 :].startswith("{"):
             self._object = SpokenText()
-            self._pieces.append(start[fence.end() if fence else 0 :])
-            return self._object.feed(self._pieces[0])
+            return self._object.feed(start[fence.end() if fence else 0 :])
         if not start or (start[0] == "`" and len(start) <= _LONGEST_FENCE):
             return ""
         self._plain = True
         return start.replace("\0", "")
 
-    def _take_call(self, delta: ToolCallDelta) -> None:
+    def _take_call(self, delta: ToolCallDelta) -> str:
         function = delta.function
         index = delta.index
         if index is None:
@@ -101,91 +114,108 @@ class Answer:
                 raise self._bad(f"asked for more than {MAX_TOOL_CALLS} tools at once")
             call = self._calls[index] = _Call()
         call.id = call.id or delta.id or ""
-        if function is not None:
-            call.name += function.name or ""
-            call.arguments.append(function.arguments or "")
+        if function is None:
+            return ""
+        call.name += function.name or ""
+        call.arguments.append(function.arguments or "")
+        if call is self._answer_call and self._object is not None:
+            return self._speak(self._object.feed(call.arguments[-1]))
+        if self._formed and call.name == ANSWER_TOOL and self._answer_call is None:
+            return self._begin_answer(call)
+        return ""
 
-    def finish(self) -> Iterator[ModelEvent]:
-        """What the whole answer holds besides what was said. Raises ModelFault where it is none."""
-        if self.finish_reason == "length":
-            raise ModelFault("cut", f"{self._name} came to the limit of its tokens before the end of its answer")
-        if self._refused or self.finish_reason == "content_filter":
-            raise ModelFault("refused", f"{self._name} declined to answer")
-        calls = list(self._tool_calls())
-        yield from self._noted(calling=bool(calls))
-        yield from calls
-        if self.usage is not None:
-            yield UsageReported(self.usage.prompt_tokens, self.usage.completion_tokens)
+    def _begin_answer(self, call: _Call) -> str:
+        """The answer comes as a call; what was written before it may come once more in it."""
+        before, content = "", "".join(self._content)
+        said = SpokenText().feed(content) if self._object is not None else content
+        if said.strip():
+            before = self.unsaid()
+            self._seam = Continuation(said)
+        self._answer_call = call
+        self._object = SpokenText()
+        return before + self._speak(self._object.feed("".join(call.arguments)))
 
     def unsaid(self) -> str:
-        """A few characters that were held back as the start of a JSON object and turned out to be all there is."""
-        if self._object is not None or self._plain:
-            return ""
-        self._plain = True
-        text = self._lead.strip().replace("\0", "")
-        self._said = bool(text)
-        return text
+        """What was held back, at the end: a few characters that might have begun a JSON object, or what might have
+        been said again."""
+        text = ""
+        if self._object is None and not self._plain:
+            self._plain = True
+            text = self._speak(self._lead.strip().replace("\0", ""))
+        return text + self._seam.end() if self._seam is not None else text
 
-    def _noted(self, *, calling: bool) -> Iterator[ModelEvent]:
-        values: Mapping[str, Any] = {}
-        if self._object is not None:
-            try:
-                values = self._parsed()
-            except ModelFault:
-                if not calling:
-                    raise
-        elif not self._said and not calling:
+    @property
+    def said_whole(self) -> bool:
+        """Whether all that is said has come and no tool is called: what went wrong after that is no loss."""
+        return self._said and self._object is not None and self._object.complete and not self._own_calls()
+
+    def check(self) -> None:
+        """Raises ModelFault where the finished answer is none."""
+        if self._refused:
+            raise ModelFault("refused", f"{self._name} declined to answer")
+        if not self.said_whole:
+            if self.finish_reason == "length":
+                raise ModelFault("cut", f"{self._name} came to the limit of its tokens before the end of its answer")
+            if self.finish_reason == "content_filter":
+                raise ModelFault("refused", f"{self._name} declined to answer")
+        calls = self.tool_calls()
+        if calls or self._said or (self._goes_on and self._object is not None and self._object.complete):
+            return
+        if self._object is None:
             raise self._bad("gave an empty answer")
-        if not calling and self._object is not None and not self._object.complete:
-            raise self._bad(f"gave an answer without {SPOKEN}")
-        yield from self._variables(values)
-        if self._request.agent.turn_fields and not calling:
-            yield self._fields(values)
+        raise self._bad("gave an answer that is no JSON" if self.values() is None else f"gave no {SPOKEN}")
 
-    def _parsed(self) -> dict[str, Any]:
+    def account(self) -> Iterator[ModelEvent]:
+        """What the model wrote and what it cost, as far as the answer came."""
+        written = "\n".join(
+            filter(None, ("".join(self._content), *(f"{c.name} {''.join(c.arguments)}" for c in self._calls.values())))
+        )
+        if written:
+            cut = written[:MAX_RAW_BYTES].replace("\0", "\ufffd").encode(errors="replace")[:MAX_RAW_BYTES]
+            yield RawOutput(cut.decode(errors="ignore"))
+        if self.usage is not None:
+            yield UsageReported(
+                self.usage.prompt_tokens or 0,
+                self.usage.completion_tokens or 0,
+                self.usage.cached_tokens,
+                self.usage.cost_micros,
+            )
+
+    @property
+    def written(self) -> str:
+        """The answer itself as the model wrote it, at most 64 Ki characters of it."""
+        pieces = self._content if self._answer_call is None else self._answer_call.arguments
+        return "".join(pieces)[:MAX_RAW_BYTES]
+
+    def values(self) -> dict[str, Any] | None:
+        """The answer's JSON object, or None when it is none."""
+        if self._object is None:
+            return None
+        text = "".join(self._content if self._answer_call is None else self._answer_call.arguments)
         try:
             # Not strict: models write raw line breaks into strings. What follows the object is a fence or chatter.
-            value, _ = json.JSONDecoder(strict=False).raw_decode("".join(self._pieces))
+            value, _ = json.JSONDecoder(strict=False).raw_decode(text, text.index("{"))
         except (ValueError, RecursionError):
-            raise self._bad("gave an answer that is no JSON") from None
+            return None
         return cast(dict[str, Any], value)
 
-    def _variables(self, values: Mapping[str, Any]) -> Iterator[VariableNoted]:
-        given = values.get(VARIABLES)
-        if not isinstance(given, dict):
-            return
-        for variable in self._request.agent.variables:
-            raw = cast(dict[str, Any], given).get(variable.name)
-            if raw is None:
-                continue
-            try:
-                value = variable_value(variable, raw, self._request.agent)
-            except WrongValue:
-                continue
-            known = self._request.known.get(variable.name)
-            if known is None or known.value != value:
-                yield VariableNoted(variable.name, VariableValue(value))
-
-    def _fields(self, values: Mapping[str, Any]) -> FieldsNoted:
-        good: dict[str, Any] = {}
-        faults: dict[str, str] = {}
-        for turn_field in self._request.agent.turn_fields:
-            if turn_field.name not in values:
-                faults[turn_field.name] = "is missing"
-                continue
-            try:
-                good[turn_field.name] = field_value(turn_field, values[turn_field.name])
-            except WrongValue as wrong:
-                faults[turn_field.name] = str(wrong)
-        return FieldsNoted(good, faults)
-
-    def _tool_calls(self) -> Iterator[ToolCallRequest]:
-        for index, call in sorted(self._calls.items()):
+    def tool_calls(self) -> list[ToolCallRequest]:
+        """The calls of the agent's tools. Raises ModelFault when one of them is none."""
+        calls: list[ToolCallRequest] = []
+        for index, call in self._own_calls():
             if not call.name:
                 raise self._bad("called a tool without a name")
             # An id has to be unique in the messages; some providers give none.
             call_id = call.id or f"call_{len(self._request.messages)}_{index}"
-            yield ToolCallRequest(call_id, call.name, self._arguments(call))
+            calls.append(ToolCallRequest(call_id, call.name, self._arguments(call)))
+        return calls
+
+    def _own_calls(self) -> list[tuple[int, _Call]]:
+        return [
+            (index, call)
+            for index, call in sorted(self._calls.items())
+            if not (self._formed and call.name == ANSWER_TOOL)
+        ]
 
     def _arguments(self, call: _Call) -> dict[str, Any]:
         text = "".join(call.arguments).strip() or "{}"

@@ -7,15 +7,21 @@ from contextlib import aclosing, asynccontextmanager, suppress
 
 import aiohttp
 import msgspec
+import structlog
 
 from tenantry.llm.base import ModelEvent, ModelFault, ModelRequest, TextDelta
 from tenantry.llm.chat_completions.answer import Answer
-from tenantry.llm.chat_completions.endpoint import Endpoint, Patience
+from tenantry.llm.chat_completions.answer_form import Wanted
+from tenantry.llm.chat_completions.attempts import Attempts
+from tenantry.llm.chat_completions.endpoint import Dialect, Endpoint, Patience
 from tenantry.llm.chat_completions.faults import from_status, from_stream
-from tenantry.llm.chat_completions.request_body import request_body, system_message
+from tenantry.llm.chat_completions.reading import Reading
+from tenantry.llm.chat_completions.request_body import Again, request_body, system_message
 from tenantry.llm.chat_completions.sse import EventStream
 from tenantry.llm.chat_completions.wire import Chunk, decode_chunk
 from tenantry.outbound.sockets import AddressNotAllowed, SocketFactory
+
+log = structlog.get_logger()
 
 MAX_ANSWER_BYTES = 8 * 2**20
 _MAX_ERROR_BYTES = 64 * 2**10
@@ -23,6 +29,7 @@ _CONNECT_SECONDS = 5.0
 _CONNECTIONS = 1000
 # What follows the last event is the end of the body, which frees the connection for the next request.
 _END_OF_BODY_SECONDS = 0.25
+_ASK_AGAIN_SECONDS = 10.0
 _DONE = b"[DONE]"
 
 SessionFactory = Callable[[], aiohttp.ClientSession]
@@ -48,6 +55,7 @@ class ChatCompletions:
         """`name` is how settings and records name the model, not what its provider calls it."""
         self._name = name
         self._endpoint = endpoint
+        self._dialect = Dialect(endpoint.answer_mode)
         self._session_factory = session_factory
         self._session: aiohttp.ClientSession | None = None
         self._url = f"{endpoint.base_url.rstrip('/')}/chat/completions"
@@ -68,44 +76,110 @@ class ChatCompletions:
 
     def prompt(self, request: ModelRequest) -> str:
         """The system prompt with the rules of the answer."""
-        return system_message(request, self._endpoint)
+        return system_message(request, self._dialect)
 
     async def respond(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
         """One step, tried again where nothing was said yet and the fault may pass. Raises ModelFault."""
         loop = asyncio.get_running_loop()
         patience = self._endpoint.patience
         deadline = loop.time() + patience.total
-        body = request_body(request, self._endpoint)
+        attempts = Attempts(request, self._dialect)
         tries = 0
         while True:
-            said = False
+            answer = Answer(self._name, attempts.request)
+            said, fault = False, None
             try:
-                async with aclosing(self._answer(request, body, deadline)) as events:
-                    async for event in events:
+                body = request_body(attempts.request, self._endpoint, attempts.dialect)
+                async with aclosing(self._answer(body, answer, deadline)) as pieces:
+                    async for piece in pieces:
                         said = True
-                        yield event
-                return
-            except ModelFault as fault:
-                pause = _pause(patience, fault, tries)
-                if said or not fault.retryable or pause is None or loop.time() + pause >= deadline:
-                    raise
+                        yield TextDelta(piece)
+                answer.check()
+            except ModelFault as raised:
+                fault = raised
+            whole = fault is None or answer.said_whole
+            if whole and (piece := answer.unsaid()):
+                yield TextDelta(piece)
+            for event in answer.account():
+                yield event
+            if fault is None or whole:
+                break
+            if said:
+                raise fault
+            if attempts.adapt(fault):
+                continue
+            pause = _pause(patience, fault, tries, deadline - loop.time())
+            if pause is None:
+                raise fault
             tries += 1
             await asyncio.sleep(pause)
+        self._dialect = attempts.learnt or self._dialect
+        if fault is not None:
+            log.warning("answer broke off after all was said", model=self._name, kind=fault.kind)
+        async with aclosing(self._finished(attempts, answer, deadline)) as events:
+            async for event in events:
+                yield event
 
-    async def _answer(self, request: ModelRequest, body: bytes, deadline: float) -> AsyncGenerator[ModelEvent]:
-        watch = _Watch(self._name, self._endpoint.patience, deadline)
+    async def _finished(self, attempts: Attempts, answer: Answer, deadline: float) -> AsyncGenerator[ModelEvent]:
+        """The values of a finished answer; where some are missing or wrong, the model is asked for them once more."""
+        request = attempts.request
+        agent = request.agent
+        calls = answer.tool_calls()
+        values = answer.values()
+        reading = Reading.of(agent, request.known, Wanted.whole(agent), {} if calls and values is None else values)
+        noted = list(reading.noted())
+        for event in noted:
+            yield event
+        if calls:
+            for event in (*reading.unusable(), *calls):
+                yield event
+            return
+        if wanted := reading.wanted_again():
+            again = Again(answer.written, wanted, reading.told_faults())
+            second = await self._ask_again(attempts, again, deadline)
+            for event in second.account():
+                yield event
+            reading.mend(Reading.of(agent, request.known, wanted, second.values()))
+            for event in reading.noted():
+                if event not in noted:
+                    yield event
+        for event in reading.last_events():
+            yield event
+
+    async def _ask_again(self, attempts: Attempts, again: Again, deadline: float) -> Answer:
+        """The second answer, as far as it came: a fault of it is none of the first one."""
+        body = request_body(attempts.request, self._endpoint, attempts.dialect, again)
+        deadline = min(deadline, asyncio.get_running_loop().time() + _ASK_AGAIN_SECONDS)
+        answer, fault = await self._silently(attempts.request, body, deadline)
+        if fault is not None and fault.kind == "cut" and not answer.tokens:
+            # The provider may close the connection of the first answer just as this is sent.
+            answer, fault = await self._silently(attempts.request, body, deadline)
+        if fault is not None:
+            log.warning("values not put right", model=self._name, kind=fault.kind)
+        return answer
+
+    async def _silently(self, request: ModelRequest, body: bytes, deadline: float) -> tuple[Answer, ModelFault | None]:
         answer = Answer(self._name, request)
+        try:
+            async with aclosing(self._answer(body, answer, deadline)) as pieces:
+                async for _ in pieces:
+                    pass
+        except ModelFault as fault:
+            return answer, fault
+        return answer, None
+
+    async def _answer(self, body: bytes, answer: Answer, deadline: float) -> AsyncGenerator[str]:
+        """What is said, while the answer takes in all that comes. Raises ModelFault."""
+        watch = _Watch(self._name, self._endpoint.patience, deadline)
         async with self._opened(body, watch) as response:
             async with aclosing(self._chunks(response, watch, answer)) as chunks:
                 async for chunk in chunks:
                     if chunk.error is not None:
                         raise from_stream(self._name, chunk.error)
                     if said := answer.take(chunk):
-                        yield TextDelta(said)
+                        yield said
             if said := answer.unsaid():
-                yield TextDelta(said)
-            for event in answer.finish():
-                yield event
+                yield said
             with suppress(TimeoutError, aiohttp.ClientError):
                 async with asyncio.timeout(_END_OF_BODY_SECONDS):
                     while await response.content.readany():
@@ -225,11 +299,12 @@ class _Watch:
         return ModelFault("timeout", f"{self._name} said nothing for {self._patience.first_token:g} s")
 
 
-def _pause(patience: Patience, fault: ModelFault, tries: int) -> float | None:
-    """The seconds before the next try, or None when there is to be none."""
-    if tries >= patience.retries:
+def _pause(patience: Patience, fault: ModelFault, tries: int, left: float) -> float | None:
+    """The seconds before the next try, or None when there is to be none in the seconds that are left."""
+    if tries >= patience.retries or not fault.retryable:
         return None
     if fault.retry_after is not None:
-        return fault.retry_after if fault.retry_after <= patience.longest_retry_after else None
+        return fault.retry_after if fault.retry_after <= min(patience.longest_retry_after, left) else None
     # Jitter, so that the turns which failed together do not come back together.
-    return patience.backoff * 2**tries * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+    pause = patience.backoff * 2**tries * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+    return pause if pause < left else None

@@ -1,6 +1,11 @@
-"""Where a model is reached, and how long it is waited for."""
+"""Where a model is reached, what it takes, and how long it is waited for."""
 
 from dataclasses import dataclass, field
+from typing import Literal
+
+# How a model is held to the form of its answer: by the wire's `response_format`, by a function that it has to call, or
+# by words in the prompt alone.
+AnswerMode = Literal["json_schema", "tool", "prompt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +23,19 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A model at an address such as `https://api.openai.com/v1`. An empty `api_key` sends none. `structured` False is
-    for endpoints without `response_format`: the form of the answer is then only asked for in the prompt."""
+    """A model at an address such as `https://api.openai.com/v1`. An empty `api_key` sends none. `answer_mode` is tried
+    first; where the provider refuses it, the client steps down to the next one by itself."""
 
     base_url: str
     api_key: str = field(repr=False)
     model: str
-    structured: bool = True
+    answer_mode: AnswerMode = "json_schema"
     patience: Patience = field(default_factory=Patience)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What of the wire an endpoint takes: how it is held to the form, and whether `stream_options` is sent."""
+
+    answer_mode: AnswerMode
+    stream_options: bool = True

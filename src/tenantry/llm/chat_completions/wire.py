@@ -1,6 +1,12 @@
 """The shape of what comes over the wire; what we do not use is not named and so not decoded."""
 
+import math
+from typing import Any
+
 import msgspec
+
+_MICROS = 1_000_000
+_DEAREST = 1e6  # dollars for one request; more is no cost
 
 
 class FunctionDelta(msgspec.Struct, gc=False):
@@ -36,10 +42,28 @@ class Choice(msgspec.Struct, gc=False):
 
 
 class Usage(msgspec.Struct, gc=False):
-    """Tokens, as the provider counts them."""
+    """Tokens, as the provider counts them, and what OpenRouter says that they cost, in US dollars. What each provider
+    adds in a form of its own is read with care, and never makes the answer none."""
 
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_tokens_details: Any = None
+    cost: Any = None
+
+    @property
+    def cached_tokens(self) -> int:
+        """Those of the prompt that the provider had read before."""
+        details: Any = self.prompt_tokens_details
+        cached: Any = details.get("cached_tokens") if isinstance(details, dict) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+        return cached if isinstance(cached, int) and not isinstance(cached, bool) and cached > 0 else 0
+
+    @property
+    def cost_micros(self) -> int | None:
+        """Millionths of a US dollar; None where the provider does not say."""
+        cost = self.cost
+        if isinstance(cost, bool) or not isinstance(cost, int | float):
+            return None
+        return round(cost * _MICROS) if math.isfinite(cost) and 0 <= cost <= _DEAREST else None
 
 
 class ErrorBody(msgspec.Struct, gc=False):
