@@ -45,6 +45,7 @@ class Client(asyncio.Protocol):
         self._seen = seen
         self._transport: asyncio.Transport | None = None
         self._tail = b""
+        self._ended = False
         self._asked = self._last = 0.0
         self._done: asyncio.Future[None] | None = None
 
@@ -64,19 +65,25 @@ class Client(asyncio.Protocol):
         lines = [f"POST {self._load.path} HTTP/1.1", f"Host: {self._load.host}", f"Content-Length: {len(content)}"]
         lines.extend(f"{name}: {value}" for name, value in self._load.headers.items())
         self._done = asyncio.get_running_loop().create_future()
-        self._tail, self._last = b"", 0.0
+        self._tail, self._last, self._ended = b"", 0.0, False
         self._asked = time.perf_counter()
         self._transport.write("\r\n".join([*lines, "", ""]).encode() + content)
         await self._done
 
     def data_received(self, data: bytes) -> None:
         """Note the pieces that came."""
+        try:
+            self._take(data)
+        except RuntimeError as error:
+            assert self._done is not None
+            self._done.set_exception(error)
+
+    def _take(self, data: bytes) -> None:
         assert self._done is not None
         now = time.perf_counter()
-        if not self._last and not self._tail and not data.startswith(b"HTTP/1.1 200"):
-            self._done.set_exception(RuntimeError(f"the server answered {data[:600]!r}"))
-            return
         text = self._tail + data
+        if not self._tail and not text.startswith(b"HTTP/1.1 200"):
+            raise RuntimeError(f"the server answered {text[:600]!r}")
         if pieces := text.count(self._mark):
             self._seen.pieces += pieces
             if self._last:
@@ -84,7 +91,10 @@ class Client(asyncio.Protocol):
             else:
                 self._seen.first.append(now - self._asked)
             self._last = now
-        if self._end in text and not self._done.done():
+        self._ended = self._ended or self._end in text
+        if text.endswith(b"\r\n0\r\n\r\n"):
+            if not self._ended:
+                raise RuntimeError(f"an answer without {self._end!r}")
             self._done.set_result(None)
         # What may be the start of a mark or of the end; a whole one would be counted twice.
         self._tail = text[-(min(len(self._mark), len(self._end)) - 1) :]

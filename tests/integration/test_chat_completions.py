@@ -23,8 +23,9 @@ from tenantry.llm.base import (
     UsageReported,
     VariableNoted,
 )
-from tenantry.llm.chat_completions.client import MAX_ANSWER_BYTES, ChatCompletions
+from tenantry.llm.chat_completions.client import ChatCompletions
 from tenantry.llm.chat_completions.endpoint import Endpoint, Patience
+from tenantry.llm.chat_completions.transport import MAX_ANSWER_BYTES
 from tests.wire_server import (
     DONE,
     KEY,
