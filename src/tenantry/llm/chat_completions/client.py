@@ -58,7 +58,15 @@ class ChatCompletions:
         answer = Answer(self._name, request)
         async with self._transport.open(body, deadline) as stream:
             while chunks := await stream.chunks(answer):
-                if said := "".join([answer.take(chunk) for chunk in chunks]):
+                said = ""
+                try:
+                    for chunk in chunks:
+                        said += answer.take(chunk)
+                except ModelFault:
+                    if said:
+                        yield TextDelta(said)
+                    raise
+                if said:
                     yield TextDelta(said)
             if said := answer.unsaid():
                 yield TextDelta(said)

@@ -116,16 +116,14 @@ class HttpConnection(asyncio.Protocol):
             self._transport.resume_reading()
         return data
 
-    async def _more(self) -> None:
+    def _more(self) -> asyncio.Future[None]:
+        """What to await for anything to come, until which this raises TimeoutError. Raises ConnectionFault."""
         if self._fault is not None:
             raise self._fault
-        self._waiter = self._loop.create_future()
+        self._waiter = waiter = self._loop.create_future()
         if self._timer is None:
             self._timer = self._loop.call_at(self._until, self._on_timer)
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        return waiter
 
     def _on_timer(self) -> None:
         self._timer = None
@@ -198,6 +196,11 @@ class HttpConnection(asyncio.Protocol):
         self.abort()
 
     # What follows is called by the parser.
+
+    def on_message_begin(self) -> None:
+        """The start of an answer, which only one that is waited for may have."""
+        if self.complete:
+            raise NotHttp
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header line."""

@@ -35,10 +35,9 @@ class Connections:
     """Connections to the origin of `url`, kept open between requests and at most 1,000 at once."""
 
     def __init__(self, url: URL, socket_factory: SocketFactory = open_socket) -> None:
-        if url.scheme not in {"http", "https"} or url.raw_host is None or url.port is None:
-            raise ValueError(f"no HTTP address: {url.with_user(None).with_query(None)}")
-        self._host, self._port = url.raw_host, url.port
-        self._tls = _tls_context() if url.scheme == "https" else None
+        self._host = url.raw_host if url.scheme in {"http", "https"} else None
+        self._port = url.port
+        self._tls = tls_context() if url.scheme == "https" else None
         self._socket_factory = socket_factory
         self._idle: list[HttpConnection] = []
         self._open: set[HttpConnection] = set()
@@ -100,6 +99,8 @@ class Connections:
         return connection
 
     async def _lookup(self) -> list[AddressInfo]:
+        if self._host is None:
+            raise OSError("the URL is none of HTTP")
         loop = asyncio.get_running_loop()
         if not self._addresses or loop.time() - self._looked_up > _LOOKUP_SECONDS:
             self._addresses = list(
@@ -138,7 +139,8 @@ class Connections:
 
 
 @functools.cache
-def _tls_context() -> ssl.SSLContext:
+def tls_context() -> ssl.SSLContext:
+    """That of every connection over TLS, with the system's trusted certificates or those of `SSL_CERT_FILE`."""
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     return context

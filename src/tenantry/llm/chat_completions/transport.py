@@ -37,7 +37,7 @@ class Transport:
         """`name` is the model's, for the faults."""
         self._name = name
         self._patience = endpoint.patience
-        url = URL(f"{endpoint.base_url.rstrip('/')}/chat/completions")
+        url = _url(endpoint.base_url)
         self._connections = Connections(url, socket_factory)
         self._head = _head(url, endpoint.api_key)
 
@@ -202,6 +202,14 @@ class _Watch:
         if self._begun:
             return ModelFault("stalled", f"{self._name} fell silent for {self._patience.between_tokens:g} s")
         return ModelFault("timeout", f"{self._name} said nothing for {self._patience.first_token:g} s")
+
+
+def _url(base_url: str) -> URL:
+    try:
+        return URL(f"{base_url.rstrip('/')}/chat/completions")
+    except ValueError:
+        # An address that cannot be one is told as any other where nobody answers.
+        return URL()
 
 
 def _head(url: URL, api_key: str) -> bytes | None:
