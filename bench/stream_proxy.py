@@ -23,18 +23,17 @@ class Proxy:
             await self._lifespan(receive, send)
             return
         body = b""
-        more = scope["method"] == "POST"
+        more = True
         while more:
             message = await receive()
             body += message["body"]
             more = message.get("more_body", False)
         headers = [(b"content-type", b"text/event-stream")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        if body:
-            assert self._session is not None
-            async with self._session.post(self._url, data=body) as response:
-                while data := await response.content.readany():
-                    await send({"type": "http.response.body", "body": data, "more_body": True})
+        assert self._session is not None
+        async with self._session.post(self._url, data=body) as response:
+            while data := await response.content.readany():
+                await send({"type": "http.response.body", "body": data, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
     async def _lifespan(self, receive: Any, send: Any) -> None:
