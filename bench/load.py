@@ -43,7 +43,10 @@ async def drive(
     turns: int,
     priming: int,
 ) -> Figures:
-    """Run `conversations` side by side, `turns` each, after `priming` turns of each that do not count. Raises RuntimeError on any answer but 200."""
+    """Run `conversations` side by side, `turns` each, after `priming` turns of each that do not count.
+
+    Raises RuntimeError on any answer but 200.
+    """
     latencies: list[float] = []
     headers = {"Authorization": f"Bearer {key}"}
     connector = aiohttp.TCPConnector(limit=conversations)
