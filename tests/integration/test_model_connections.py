@@ -189,27 +189,29 @@ async def test_many_at_once_each_get_their_own_connection() -> None:
 
 
 async def test_who_reads_slowly_makes_the_server_wait() -> None:
-    heard, waited = asyncio.Event(), asyncio.Event()
+    stuck = asyncio.Event()
     piece = chunk({"content": "x" * 2**16})
     parts = [piece] * 100 + [chunk(finish="stop"), DONE]
 
     async def serve(raw: RawServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await raw.request(reader)
-        writer.write(OK + b"\r\n")
-        for part in parts:
-            writer.write(part)
-            while writer.transport.get_write_buffer_size() > 2**16:
-                if not heard.is_set():
-                    waited.set()
-                await asyncio.sleep(0.001)
+        writer.write(OK + b"\r\n" + b"".join(parts))
+        left, looks = 0, 0
+        # A server whose bytes are taken sees fewer of them at each look.
+        while looks < 50:
+            await asyncio.sleep(0.002)
+            now = writer.transport.get_write_buffer_size()
+            looks = looks + 1 if now == left > 0 else 0
+            left = now
+        stuck.set()
+        await writer.drain()
 
     length = 0
     async with raw_server(serve) as server, model_of(server.url) as model:
         async for event in model.respond(REQUEST):
             if isinstance(event, TextDelta):
                 length += len(event.text)
-                await asyncio.wait_for(waited.wait(), 5)
-                heard.set()
+                await asyncio.wait_for(stuck.wait(), 5)
     assert length == 100 * 2**16
 
 
