@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import aiohttp
 import psutil
 
-from bench.servers import Server
+from bench.servers import Server, cpu_seconds
 
 # A talk that collects everything and never books, so that every turn is the same work in every round.
 MESSAGES = (
@@ -34,16 +34,26 @@ class Figures:
 
 
 async def drive(
-    server: Server, postgres: psutil.Process, key: str, agent_id: str, run_id: str, conversations: int, turns: int
+    server: Server,
+    postgres: psutil.Process,
+    key: str,
+    agent_id: str,
+    run_id: str,
+    conversations: int,
+    turns: int,
+    priming: int,
 ) -> Figures:
-    """Run `conversations` side by side, `turns` each. Raises RuntimeError on any answer but 200."""
+    """Run `conversations` side by side, `turns` each, after `priming` turns of each that do not count.
+
+    Raises RuntimeError on any answer but 200.
+    """
     latencies: list[float] = []
     headers = {"Authorization": f"Bearer {key}"}
     connector = aiohttp.TCPConnector(limit=conversations)
     async with aiohttp.ClientSession(server.url, headers=headers, connector=connector) as session:
 
-        async def talk(number: int) -> None:
-            for turn in range(turns):
+        async def talk(number: int, first: int, count: int) -> None:
+            for turn in range(first, first + count):
                 body = {
                     "message": MESSAGES[turn % len(MESSAGES)],
                     "agentId": agent_id,
@@ -58,10 +68,12 @@ async def drive(
                     raise RuntimeError(f"{server.url} answered {response.status}: {answer}")
                 latencies.append((time.perf_counter() - began) * 1000)
 
-        cpu, db, began = _cpu_s(server.process), _tree_cpu_s(postgres), time.perf_counter()
-        await asyncio.gather(*(talk(number) for number in range(conversations)))
+        await asyncio.gather(*(talk(number, 0, priming) for number in range(conversations)))
+        latencies.clear()
+        cpu, db, began = cpu_seconds(server.process), _tree_cpu_s(postgres), time.perf_counter()
+        await asyncio.gather(*(talk(number, priming, turns) for number in range(conversations)))
         took = time.perf_counter() - began
-        cpu, db = _cpu_s(server.process) - cpu, _tree_cpu_s(postgres) - db
+        cpu, db = cpu_seconds(server.process) - cpu, _tree_cpu_s(postgres) - db
     latencies.sort()
     count = len(latencies)
     return Figures(
@@ -73,10 +85,5 @@ async def drive(
     )
 
 
-def _cpu_s(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return times.user + times.system
-
-
 def _tree_cpu_s(process: psutil.Process) -> float:
-    return sum(_cpu_s(each) for each in (process, *process.children(recursive=True)))
+    return sum(cpu_seconds(each) for each in (process, *process.children(recursive=True)))

@@ -6,11 +6,12 @@ import json
 import os
 import socket
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import aiohttp
 import psutil
 
 from tenantry.cli.demo.seed import JON, agent_id
@@ -40,62 +41,103 @@ class Servers:
     agent_id: str
 
 
+@dataclass(frozen=True)
+class Installation:
+    """Tenantry serving a fresh installation with the demo's agents: the key of an agent's owner, and how the
+    application connects to the database."""
+
+    server: Server
+    postgres: psutil.Process
+    key: str
+    agent_id: str
+    connection: dict[str, Any]
+
+
 @contextlib.asynccontextmanager
-async def servers(home: Path) -> AsyncIterator[Servers]:
-    """Both servers on a fresh installation, with the demo's agents."""
-    port = _free_port()
+async def tenantry_server(home: Path, **environment: str) -> AsyncIterator[Installation]:
+    """`tenantry up` on a fresh installation, with these variables in its environment."""
+    port = free_port()
     no_limits = {f"TENANTRY_LIMIT_{of}": "" for of in ("CONTACT", "MEMBER", "TENANT")}
-    env = os.environ | no_limits | {"TENANTRY_HOME": str(home), "TENANTRY_LOG_LEVEL": "warning"}
-    async with _process(sys.executable, "-m", "tenantry", "up", "--port", str(port), env=env) as up:
-        url = f"http://127.0.0.1:{port}"
-        await _until_ready(url, up)
+    env = os.environ | no_limits | {"TENANTRY_HOME": str(home), "TENANTRY_LOG_LEVEL": "warning"} | environment
+    async with process(sys.executable, "-m", "tenantry", "up", "--port", str(port), env=env) as up:
+        await until_listening(port, up)
         master = load_master_key(home, None)
         async with open_database(home, DatabaseSettings(), master.password) as opened:
             tenant = await find_tenant(opened.db, "peterei")
             async with opened.db.tenant(tenant.id) as tx:
                 owner = await tenants.member_by_email(tx, JON)
             _, key = await new_key(opened.db, tenant.id, "bench", owner.id if owner else None)
-            floor_port = _free_port()
-            command = (sys.executable, "-m", "bench.floor", "127.0.0.1", str(floor_port))
-            async with _process(*command, stdin=json.dumps(opened.app.arguments())) as floor:
-                await _until_ready(f"http://127.0.0.1:{floor_port}", floor)
-                tenantry = psutil.Process(up.pid)
-                yield Servers(
-                    tenantry=Server(url, tenantry),
-                    floor=Server(f"http://127.0.0.1:{floor_port}", psutil.Process(floor.pid)),
-                    postgres=next(child for child in tenantry.children() if child.name() == "postgres"),
-                    key=key,
-                    agent_id=str(agent_id(tenant.id, JON)),
-                )
+            running = psutil.Process(up.pid)
+            yield Installation(
+                server=Server(f"http://127.0.0.1:{port}", running),
+                postgres=next(child for child in running.children() if child.name() == "postgres"),
+                key=key,
+                agent_id=str(agent_id(tenant.id, JON)),
+                connection=opened.app.arguments(),
+            )
 
 
 @contextlib.asynccontextmanager
-async def _process(
+async def servers(home: Path) -> AsyncIterator[Servers]:
+    """Both servers on one fresh installation."""
+    async with tenantry_server(home) as up:
+        port = free_port()
+        command = (sys.executable, "-m", "bench.floor", "127.0.0.1", str(port))
+        async with process(*command, stdin=json.dumps(up.connection)) as floor:
+            await until_listening(port, floor)
+            yield Servers(
+                tenantry=up.server,
+                floor=Server(f"http://127.0.0.1:{port}", psutil.Process(floor.pid)),
+                postgres=up.postgres,
+                key=up.key,
+                agent_id=up.agent_id,
+            )
+
+
+@contextlib.asynccontextmanager
+async def process(
     *command: str, env: dict[str, str] | None = None, stdin: str | None = None
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    process = await asyncio.create_subprocess_exec(
+    """A process while inside, given `stdin`."""
+    running = await asyncio.create_subprocess_exec(
         *command, env=env, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL
     )
-    if process.stdin is not None:
-        process.stdin.write((stdin or "").encode())
-        process.stdin.close()
+    if running.stdin is not None:
+        running.stdin.write((stdin or "").encode())
+        running.stdin.close()
     try:
-        yield process
+        yield running
     finally:
-        process.terminate()
-        await process.wait()
+        running.terminate()
+        await running.wait()
 
 
-async def _until_ready(url: str, process: asyncio.subprocess.Process) -> None:
-    async with aiohttp.ClientSession() as session:
-        while process.returncode is None:
-            with contextlib.suppress(aiohttp.ClientError):
-                async with session.get(f"{url}/readyz"):
-                    return
-            await asyncio.sleep(0.05)
-    raise RuntimeError(f"the server of {url} ended with {process.returncode}")
+async def until_listening(port: int, running: asyncio.subprocess.Process) -> None:
+    """Wait until the process takes connections. Raises RuntimeError when it ends before."""
+    while running.returncode is None:
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.close()
+            return
+        await asyncio.sleep(0.05)
+    raise RuntimeError(f"the server of port {port} ended with {running.returncode}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         return free.getsockname()[1]
+
+
+def new_folder() -> Path:
+    """A folder for the data of one run."""
+    folder = Path(tempfile.mkdtemp(prefix="tenantry-bench-"))
+    # The embedded server runs as another user when this is run as root.
+    folder.chmod(0o755)
+    return folder
+
+
+def cpu_seconds(running: psutil.Process) -> float:
+    """The CPU time that a process has used."""
+    times = running.cpu_times()
+    return times.user + times.system

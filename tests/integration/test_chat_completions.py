@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from tenantry.domain.tools import ToolCallRequest, ToolResult
 from tenantry.domain.values import VariableValue
@@ -21,8 +22,9 @@ from tenantry.llm.base import (
     TextDelta,
     VariableNoted,
 )
-from tenantry.llm.chat_completions.client import MAX_ANSWER_BYTES, ChatCompletions
+from tenantry.llm.chat_completions.client import ChatCompletions
 from tenantry.llm.chat_completions.endpoint import Endpoint
+from tenantry.llm.chat_completions.transport import MAX_ANSWER_BYTES
 from tests.integration.asking_models import (
     CALLED,
     FORMED,
@@ -60,7 +62,8 @@ async def server() -> AsyncIterator[WireServer]:
 async def test_plain_text_is_said_as_it_comes(server: WireServer) -> None:
     events, fault = await ask(server, streaming(saying(" Hel", "lo 😀")))
     assert fault is None
-    assert events == [TextDelta("Hel"), TextDelta("lo 😀"), RawOutput(" Hello 😀"), USED]
+    assert said(events) == "Hello 😀"
+    assert events[-2:] == [RawOutput(" Hello 😀"), USED]
     assert "response_format" not in server.requests[0]
 
 
@@ -70,11 +73,39 @@ async def test_one_byte_at_a_time(server: WireServer) -> None:
     assert said(events) == "Grüß dich"
 
 
-async def test_what_is_said_comes_out_of_the_growing_json(server: WireServer) -> None:
+@pytest.mark.parametrize("request_", [REQUEST, FORMED])
+async def test_what_is_said_is_told_while_the_rest_is_written(server: WireServer, request_: ModelRequest) -> None:
+    pieces = pieces_of("Thank you, Mark." if request_ is REQUEST else answer_text(), 4)
+    told = [asyncio.Event() for _ in pieces]
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for piece, heard in zip(pieces, told, strict=True):
+            await response.write(chunk({"content": piece}))
+            if piece in "Thank you, Mark.":
+                await heard.wait()
+        await response.write(chunk(finish="stop"))
+        return response
+
+    server.script.append(answer)
+    model = ChatCompletions("m", Endpoint(server.url, KEY, "x"))
+    heard: list[str] = []
+    async for event in model.respond(request_):
+        if isinstance(event, TextDelta):
+            heard.append(event.text)
+            for piece, each in zip(pieces, told, strict=True):
+                if piece in "".join(heard):
+                    each.set()
+    await model.close()
+    assert "".join(heard).startswith("Thank you, Mark.")
+    assert len(heard) > 3
+
+
+async def test_the_values_come_after_what_is_said(server: WireServer) -> None:
     events, fault = await ask(server, streaming(saying(*pieces_of(answer_text()))), request=FORMED)
     assert fault is None
     assert said(events) == "Thank you, Mark. Which day?"
-    assert len([event for event in events if isinstance(event, TextDelta)]) > 4
     assert events[-6:] == [
         RawOutput(answer_text()),
         USED,

@@ -3,10 +3,9 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from uuid import UUID
+from weakref import WeakSet
 
-import aiohttp
 import structlog
 
 from tenantry.credentials.provider_keys import ProviderKeys
@@ -15,12 +14,13 @@ from tenantry.domain.provider import ProviderModel
 from tenantry.domain.tenant import Tenant
 from tenantry.llm.base import Model, UsageReported
 from tenantry.llm.breaker import Breakers, GuardedModel
-from tenantry.llm.chat_completions.client import ChatCompletions, SessionFactory, pooled_session
+from tenantry.llm.chat_completions.client import ChatCompletions
+from tenantry.llm.chat_completions.connections import open_socket
 from tenantry.llm.chat_completions.endpoint import Endpoint, Patience
 from tenantry.llm.form_policy.policy import FormPolicy
 from tenantry.llm.recent import Recent
 from tenantry.outbound.addresses import NetworkPolicy
-from tenantry.outbound.sockets import guarded_sockets
+from tenantry.outbound.sockets import SocketFactory, guarded_sockets
 from tenantry.settings import ModelSettings
 from tenantry.storage.repositories import providers
 from tenantry.storage.repositories.providers import StoredProvider
@@ -99,8 +99,8 @@ class TenantModels:
 
 
 class Models:
-    """The models of all tenants. One pool of connections serves the installation's provider, another one all tenants'
-    own, which may only be at addresses that the network policy allows."""
+    """The models of all tenants. Tenants' own providers may only be at addresses that the network policy allows; the
+    installation's is the operator's choice."""
 
     def __init__(
         self,
@@ -117,8 +117,8 @@ class Models:
         self._form_policy = FormPolicy()
         self._kept: Recent[tuple[UUID, int], TenantModels] = Recent(_KEPT_TENANTS, _KEPT_S)
         self._installed: Recent[str, Model] = Recent(_KEPT_TENANTS, float("inf"))
-        self._open_pool = _Pool(pooled_session)
-        self._guarded_pool = _Pool(partial(pooled_session, guarded_sockets(policy or NetworkPolicy())))
+        self._sockets = guarded_sockets(policy or NetworkPolicy())
+        self._clients: WeakSet[ChatCompletions] = WeakSet()
 
     async def of(self, db: Database, tenant: Tenant) -> TenantModels:
         """The tenant's models by its settings at `tenant.settings_stamp`. Call it while holding no connection.
@@ -138,7 +138,7 @@ class Models:
 
     async def close(self) -> None:
         """Close the connections to providers; answers that are still being read end as cut."""
-        await asyncio.gather(self._open_pool.close(), self._guarded_pool.close())
+        await asyncio.gather(*(client.close() for client in tuple(self._clients)))
 
     def _made(self, tenant: Tenant, stored: Sequence[StoredProvider]) -> TenantModels:
         own: dict[str, Model] = {}
@@ -177,7 +177,12 @@ class Models:
         )
         # A provider that was changed deserves a new start.
         breaker = self._breakers.of((provider.tenant_id, provider.id, provider.updated_at))
-        return GuardedModel(ChatCompletions(model.name, endpoint, self._guarded_pool.session), breaker)
+        return GuardedModel(self._client(model.name, endpoint, self._sockets), breaker)
+
+    def _client(self, name: str, endpoint: Endpoint, sockets: SocketFactory) -> ChatCompletions:
+        client = ChatCompletions(name, endpoint, sockets)
+        self._clients.add(client)
+        return client
 
     def _of_installation(self, name: str) -> Model:
         found = self._installed.get(name)
@@ -185,28 +190,9 @@ class Models:
             if self._settings is None:
                 raise LookupError("the installation has no provider")
             endpoint = Endpoint(self._settings.base_url, self._settings.api_key or "", name)
-            client = ChatCompletions(name, endpoint, self._open_pool.session)
-            found = GuardedModel(client, self._installation)
+            found = GuardedModel(self._client(name, endpoint, open_socket), self._installation)
             self._installed.put(name, found)
         return found
-
-
-class _Pool:
-    """One session, opened by its first use."""
-
-    def __init__(self, factory: SessionFactory) -> None:
-        self._factory = factory
-        self._session: aiohttp.ClientSession | None = None
-
-    def session(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = self._factory()
-        return self._session
-
-    async def close(self) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
 
 
 def _patience(stored: StoredProvider) -> Patience:

@@ -7,6 +7,7 @@ from typing import Any
 
 from tenantry.outbound.addresses import NetworkPolicy
 
+# Makes the socket for one resolved address, as `getaddrinfo` gives it. Raises OSError where there is to be none.
 SocketFactory = Callable[[tuple[Any, ...]], socket.socket]
 
 
@@ -18,7 +19,7 @@ class AddressNotAllowed(OSError):
 
 
 def guarded_sockets(policy: NetworkPolicy) -> SocketFactory:
-    """The `socket_factory` of an `aiohttp.TCPConnector` under the policy. It raises AddressNotAllowed."""
+    """Sockets under the policy, also as `socket_factory` of an `aiohttp.TCPConnector`. It raises AddressNotAllowed."""
 
     def factory(address_info: tuple[Any, ...]) -> socket.socket:
         # The address that is really connected to, whatever name or number led to it and however often it changes.

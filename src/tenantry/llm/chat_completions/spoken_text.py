@@ -39,6 +39,8 @@ class SpokenText:
         """What this piece of the object adds to the spoken text."""
         if self.complete:
             return ""
+        if self._at is _At.SPOKEN and '"' not in piece and "\\" not in piece and not self._pending:
+            return piece.replace("\0", "")
         text = self._pending + piece
         self._pending = ""
         said: list[str] = []

@@ -14,6 +14,13 @@ class EventStream:
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """The data of the events that end in this chunk, lines of one event joined by a line feed."""
+        if chunk.startswith(b"data: ") and chunk.endswith(b"\n\n") and not self._rest and not self._data:
+            # Most chunks are whole events of one line each.
+            whole = chunk[6:-2].split(b"\n\ndata: ")
+            if chunk.count(b"\n") == 2 * len(whole) and b"\r" not in chunk:
+                self._after_cr = False
+                self._started = True
+                return whole
         if b"\r" in chunk or self._after_cr:
             chunk = self._with_line_feeds(chunk)
         if b"\n" not in chunk:

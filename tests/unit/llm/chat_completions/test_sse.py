@@ -41,3 +41,21 @@ def test_an_event_without_its_blank_line_is_not_given() -> None:
 
 def test_a_byte_order_mark_is_no_part_of_the_first_line() -> None:
     assert events_of([b"\xef\xbb\xbfdata: 1\n\n"]) == [b"1"]
+
+
+@pytest.mark.parametrize(
+    ("chunk", "events"),
+    [
+        (b"data: 1\n\ndata: 2\n\n", [b"1", b"2"]),
+        (b"data: 1\r\n\n", [b"1"]),
+        (b"data: 1\rdata: 2\n\n", [b"1\n2"]),
+        (b"data: 1\ndata: 2\n\n", [b"1\n2"]),
+        (b"data: 1\n\nevent: x\ndata: 2\n\n", [b"1", b"2"]),
+        (b"data: 1\n\ndata:2\n\n", [b"1", b"2"]),
+        (b"data: 1\n\n\ndata: 2\n\n", [b"1", b"2"]),
+        (b"data: \n\n", [b""]),
+    ],
+)
+def test_whole_events_in_one_chunk(chunk: bytes, events: list[bytes]) -> None:
+    assert events_of([chunk]) == events
+    assert events_of([b"data: 0\n\n", chunk, b"data: 3\n\n"]) == [b"0", *events, b"3"]
