@@ -168,12 +168,11 @@ def _callers(parties: _Parties, *, patient: tuple[bool, ...]) -> list[Caller]:
     numbers, slots = itertools.count(), itertools.count()
     *ordering, booking = parties.agents
     made: list[Caller] = []
-    for patience in patient:
-        word = "patient" if patience else "hasty"
+    for group, patience in enumerate(patient):
         for index, agent_id in enumerate(ordering):
-            name = f"{word}-{index}"
+            name = f"{group}-{index}"
             made.append(Caller(name, orders(agent_id, name, numbers), patience))
-        name = f"{word}-booker"
+        name = f"{group}-booker"
         made.append(Caller(name, appointments(booking, name, slots), patience))
     # Two at once in one conversation, so that messages wait in its queue when the server dies.
     made += [Caller(f"pair-{n}", orders(ordering[0], "pair", numbers), patient[0]) for n in range(2)]
@@ -202,9 +201,9 @@ async def kill_and_look(home: Path, kills: int, *, external: bool) -> Found:
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
         talking = [asyncio.create_task(caller.talk(line, session)) for caller in callers]
         await _kill_often(server, line, kills)
+        begun = time.monotonic()
         await server.fork()
         await server.ready()
-        begun = time.monotonic()
         password = load_master_key(home, None).password
         opened = await stack.enter_async_context(open_database(home, DatabaseSettings(), password))
         unfinished = await _wait_for_all(opened.db, parties.tenant_id, begun)

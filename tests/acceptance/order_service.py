@@ -20,9 +20,9 @@ WANDERS = "Look things up before you order them, whenever that comes to your min
 _moment = random.Random()  # noqa: S311 - when a kill hits is to be different every time
 
 
-def _pause() -> asyncio.Future[None]:
-    """A few milliseconds in which a kill may fall."""
-    return asyncio.ensure_future(asyncio.sleep(_moment.random() * 0.012))
+async def _pause(longest_ms: float) -> None:
+    """Some time in which a kill may fall."""
+    await asyncio.sleep(_moment.random() * longest_ms / 1000)
 
 
 @dataclass
@@ -40,12 +40,12 @@ class OrderService:
         body = await request.json()
         key = request.headers["Idempotency-Key"]
         self.received += 1
-        await _pause()
+        await _pause(10)
         if request.match_info["kind"] == "idempotent" and key in self.answered:
             return web.json_response(self.answered[key])
         self.executed[body["order_number"]] += 1
         self.answered[key] = {"confirmation": f"C-{body['order_number']}"}
-        await _pause()
+        await _pause(20)
         return web.json_response(self.answered[key])
 
     async def look_up(self, request: web.Request) -> web.Response:
@@ -72,7 +72,7 @@ class OrderingModel:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         for part in self._answer(body["messages"]):
-            await _pause()
+            await _pause(2)
             await response.write(part)
         return response
 
