@@ -9,7 +9,6 @@ import signal
 import socket
 import sys
 import time
-from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -156,9 +155,7 @@ async def _make_parties(home: Path, service: OrderService) -> _Parties:
         async with opened.db.operator(tenant_id) as tx:
             await tenants.create(tx, "kills", "kills", "UTC", tenant_id)
             member_id = await tenants.add_member(tx, "mark@kills.example", Role.EDITOR, "mark")
-            await api_keys.create(
-                tx, key_hash=hash_key(key), name="test", member_id=member_id, scopes=frozenset(Scope)
-            )
+            await api_keys.create(tx, key_hash=hash_key(key), name="test", member_id=member_id, scopes=frozenset(Scope))
         async with opened.db.tenant(tenant_id) as tx:
             made = [await agents.create(tx, definition, member_id) for definition in definitions]
     return _Parties(tenant_id, key, [str(agent.id) for agent in made])
@@ -261,11 +258,6 @@ async def _wait_for_all(db: Database, tenant_id: UUID, begun: float) -> int:
         if not left or time.monotonic() - begun > FINISHED_WITHIN_S:
             return left
         await asyncio.sleep(0.05)
-
-
-def each_once(keys: list[str]) -> bool:
-    """Whether none of them is there twice."""
-    return not keys or max(Counter(keys).values()) == 1
 
 
 _TURNS = """

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,18 +19,28 @@ ASKED_ANEW = "a turn that is begun again asks its model anew, which may call the
 
 
 @pytest.fixture(scope="module", params=["embedded", "external"])
-async def found(request: pytest.FixtureRequest) -> AsyncIterator[Found]:
-    """What was left by servers on a database of their own, which dies with them, and on one that outlives them."""
-    folder = Path(tempfile.mkdtemp(prefix="tenantry-test-"))
+def form(request: pytest.FixtureRequest) -> str:
+    """Servers on a database of their own, which dies with them, and on one that outlives them."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def kills_home(form: str) -> Iterator[Path]:
+    """A home that `nobody` can enter, of one form."""
+    folder = Path(tempfile.mkdtemp(prefix=f"tenantry-test-{form}-"))
     folder.chmod(0o755)
-    external = request.param == "external"
-    try:
-        # On an outside database every kill leaves the same thing, leases that must run out: a few show it.
-        found = await kill_and_look(folder / "home", max(5, KILLS // 8) if external else KILLS, external=external)
-        print(f"{request.param}: {found.summary()}")
-        yield found
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    yield folder / "home"
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+async def found(form: str, kills_home: Path) -> Found:
+    """What was left."""
+    # On an outside database every kill leaves the same thing, leases that must run out: a few show it.
+    kills = KILLS if form == "embedded" else max(5, KILLS // 8)
+    found = await kill_and_look(kills_home, kills, external=form == "external")
+    print(f"{form}: {found.summary()}")
+    return found
 
 
 async def test_the_kills_hit_turns_in_the_middle(found: Found) -> None:
