@@ -151,7 +151,14 @@ async def scene(home: Path, make_tenant: MakeTenant) -> AsyncIterator[Scene]:
             **{f"{name}_conversation": victim.conversation_id for name, victim in victims.items()},
         }
         session.headers["Authorization"] = f"Bearer {jon}"
-        yield Scene(runtime.db, model, service, forbidden, session, user_ids["jon"], near, agent_id, ids, victims)
+        made = Scene(runtime.db, model, service, forbidden, session, user_ids["jon"], near, agent_id, ids, victims)
+        try:
+            yield made
+        finally:
+            for tenant_id in (near.id, far.id):
+                # A turn that was left would be taken up by every later server on this database, with its own model.
+                async with runtime.db.tenant(tenant_id) as tx:
+                    await tx.execute("DELETE FROM turns WHERE tenant_id = $1 AND status <> 'done'", tenant_id)
 
 
 async def _agent(session: aiohttp.ClientSession, key: str, definition: dict[str, Any]) -> str:

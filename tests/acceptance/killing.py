@@ -126,11 +126,13 @@ class Found:
 
     def summary(self) -> str:
         """One line for who runs it."""
+        outcomes = [call["output"]["status"] for said in self.said for call in (said.answer or {})["toolCalls"]]
         again = sum(row["attempts"] > 1 for row in self.turns)
         exhausted = sum("attempts_exhausted" in (said.answer or {})["degraded"] for said in self.said)
         return (
             f"{self.kills} kills: {len(self.said)} messages, {again} turns begun more than once, {exhausted} given up, "
             f"{self.service.executed.total()} orders carried out of {self.service.received} received, "
+            f"{outcomes.count('unknown')} told as unknown, "
             f"{len(self.bookings)} booked; last turn done {self.last_finished_s:.1f} s after the restart; ready in "
             f"{sorted(self.starts_s)[len(self.starts_s) // 2]:.2f} s (median), {max(self.starts_s):.2f} s (longest)"
         )

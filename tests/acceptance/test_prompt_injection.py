@@ -1,11 +1,12 @@
 """Whatever a model is talked into, no call leaves its owner's bounds."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from tenantry.server.runtime import Runtime
 from tests.acceptance.injected import WORD, Scene, scene
@@ -30,6 +31,13 @@ def _case(injection: Injection) -> Any:
 async def attacked(runtime: Runtime, session_home: Path, make_tenant: MakeTenant) -> AsyncIterator[Scene]:
     async with scene(session_home, make_tenant) as made:
         yield made
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Logs are not what is tested here, and a traceback with all its locals takes seconds to print."""
+    with capture_logs():
+        yield
 
 
 def test_there_are_enough_of_them() -> None:

@@ -83,8 +83,8 @@ async def table(runtime: Runtime, session_home: Path, make_tenant: MakeTenant) -
     """The server, beside the session's on the same database, with little patience for its model."""
     async with AsyncExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
-        # However an endpoint is made: 0.3 s for the first token, 0.3 s between two, 5 s in all, two more tries.
-        patch.setattr(Patience.__init__, "__defaults__", (0.3, 0.3, 5.0, TRIES - 1, 0.001, 10.0))
+        # However an endpoint is made: 0.75 s for the first token and between two, 10 s in all, two more tries.
+        patch.setattr(Patience.__init__, "__defaults__", (0.75, 0.75, 10.0, TRIES - 1, 0.001, 10.0))
         wire = await stack.enter_async_context(wire_server())
         service = await stack.enter_async_context(valuation_service())
         settings = Settings(

@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from tenantry.llm.chat_completions.endpoint import Patience
 from tenantry.server.runtime import Runtime, open_runtime
 from tenantry.server.serving import bind, serving
 from tenantry.settings import ModelSettings, Settings
@@ -33,7 +34,7 @@ class HeldModel:
     open: int = 0
     peak: int = 0
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
-    may_answer: bool = False
+    may_answer: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
         """Repeat the last message, once it is allowed."""
@@ -45,7 +46,7 @@ class HeldModel:
             response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
             await response.prepare(request)
             await response.write(chunk({"role": "assistant", "content": "You said: "}))
-            await self.until(lambda: self.may_answer)
+            await self.may_answer.wait()
             for part in (chunk({"content": body["messages"][-1]["content"]}), chunk(finish="stop"), USAGE, DONE):
                 await response.write(part)
             return response
@@ -63,12 +64,6 @@ class HeldModel:
         async with asyncio.timeout(PATIENCE_S), self.changed:
             await self.changed.wait_for(holds)
 
-    async def answer(self) -> None:
-        """Let every open and every later request have its answer."""
-        async with self.changed:
-            self.may_answer = True
-            self.changed.notify_all()
-
 
 @asynccontextmanager
 async def held_model() -> AsyncIterator[HeldModel]:
@@ -84,7 +79,7 @@ async def held_model() -> AsyncIterator[HeldModel]:
         yield model
         assert model.faults == []
     finally:
-        await model.answer()
+        model.may_answer.set()
         await runner.cleanup()
 
 
@@ -135,8 +130,11 @@ class Parallel:
 
 @pytest.fixture
 async def parallel(runtime: Runtime, tenant: TenantForTest) -> AsyncIterator[Parallel]:
-    """A server of its own beside the session's, on the same database."""
+    """A server of its own beside the session's, on the same database, that is patient with its model."""
     async with AsyncExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        # However an endpoint is made: for the first token, between two, and for all of them.
+        patch.setattr(Patience.__init__, "__defaults__", (PATIENCE_S, PATIENCE_S, 2 * PATIENCE_S, 0, 0.0, 0.0))
         model = await stack.enter_async_context(held_model())
         settings = Settings(runtime.settings.home, model=ModelSettings(MODEL, model.url, KEY))
         own = await stack.enter_async_context(open_runtime(settings))
@@ -149,7 +147,7 @@ async def parallel(runtime: Runtime, tenant: TenantForTest) -> AsyncIterator[Par
         try:
             yield made
         finally:
-            await model.answer()
+            model.may_answer.set()
             await asyncio.gather(*made.talking, return_exceptions=True)
 
 
@@ -158,7 +156,7 @@ async def test_five_hundred_conversations_of_one_agent_at_once(parallel: Paralle
     saying = [parallel.start(agent_id, f"Number {number}", f"c-{number}") for number in range(CONVERSATIONS)]
     # Nobody is answered before everybody is being answered: had one to wait for another, this would not come.
     await parallel.model.until(lambda: parallel.model.open == CONVERSATIONS)
-    await parallel.model.answer()
+    parallel.model.may_answer.set()
     told = await asyncio.gather(*saying)
     assert [(status, body["reply"], body["degraded"]) for status, body in told] == [
         (200, f"You said: Number {number}", []) for number in range(CONVERSATIONS)
@@ -177,7 +175,7 @@ async def test_a_second_message_waits_for_the_first_one(parallel: Parallel) -> N
     # Another conversation is not held up by them.
     other = parallel.start(agent_id, "Three", "d")
     await parallel.model.until(lambda: parallel.model.open == 2)
-    await parallel.model.answer()
+    parallel.model.may_answer.set()
     for task, word in ((first, "One"), (second, "Two"), (other, "Three")):
         status, told = await task
         assert (status, told["reply"], told["degraded"]) == (200, f"You said: {word}", [])
@@ -187,7 +185,7 @@ async def test_a_second_message_waits_for_the_first_one(parallel: Parallel) -> N
 
 async def test_many_messages_at_once_are_answered_one_by_one_in_their_order(parallel: Parallel) -> None:
     agent_id = await parallel.agent()
-    await parallel.model.answer()
+    parallel.model.may_answer.set()
     await parallel.say(agent_id, "Zero", "c")
     words = [f"Word {number}" for number in range(12)]
     told = await asyncio.gather(*(parallel.say(agent_id, word, "c") for word in words))
@@ -206,7 +204,7 @@ async def test_a_second_message_is_rejected_where_the_agent_says_so(parallel: Pa
         status, told = await parallel.say(agent_id, "Two", "c")
     assert (status >= 400, told["retryable"]) == (True, True)
     assert await parallel.turns() == [("running", "One")]
-    await parallel.model.answer()
+    parallel.model.may_answer.set()
     assert (await first)[1]["reply"] == "You said: One"
 
 
@@ -219,7 +217,7 @@ async def test_a_second_message_interrupts_where_the_agent_says_so(parallel: Par
     async with asyncio.timeout(2):
         status, told = await first
     assert (status, told["reply"]) == (200, "You said:")
-    await parallel.model.answer()
+    parallel.model.may_answer.set()
     status, told = await second
     assert (status, told["reply"], told["degraded"]) == (200, "You said: Two", [])
     async with parallel.runtime.db.tenant(parallel.tenant.id) as tx:
