@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
@@ -98,6 +98,11 @@ async def starter(home: Path, **env: str) -> AsyncIterator[Starter]:
         await process.wait()
 
 
+def model_at(url: str) -> dict[str, str]:
+    """The environment of a server whose model is there."""
+    return {"AGENT_MODEL": "maker/model-1", "AGENT_BASE_URL": url, "OPENAI_API_KEY": KEY}
+
+
 @dataclass
 class Found:
     """All that was said, and all that the database and the service hold of it afterwards."""
@@ -139,18 +144,16 @@ class Found:
 
 
 @dataclass
-class _Parties:
+class Parties:
+    """A tenant, the key of a member, and the ids of the member's agents."""
+
     tenant_id: UUID
     key: str
     agents: list[str]
 
 
-async def _make_parties(home: Path, service: OrderService) -> _Parties:
-    """A tenant with a member who owns the agents: one of each kind of ordering, and one of appointments."""
-    definitions: list[AgentDefinition] = [
-        *(ordering_agent(service.url, idempotent=idempotent, wanders=wanders) for idempotent, wanders in _KINDS),
-        BOOKING_AGENT,
-    ]
+async def make_parties(home: Path, definitions: Sequence[AgentDefinition]) -> Parties:
+    """A tenant with a member who owns the agents."""
     async with open_database(home, DatabaseSettings(), load_master_key(home, None).password) as opened:
         tenant_id = new_id()
         key = make_key(tenant_id)
@@ -160,10 +163,10 @@ async def _make_parties(home: Path, service: OrderService) -> _Parties:
             await api_keys.create(tx, key_hash=hash_key(key), name="test", member_id=member_id, scopes=frozenset(Scope))
         async with opened.db.tenant(tenant_id) as tx:
             made = [await agents.create(tx, definition, member_id) for definition in definitions]
-    return _Parties(tenant_id, key, [str(agent.id) for agent in made])
+    return Parties(tenant_id, key, [str(agent.id) for agent in made])
 
 
-def _callers(parties: _Parties, *, patient: tuple[bool, ...]) -> list[Caller]:
+def _callers(parties: Parties, *, patient: tuple[bool, ...]) -> list[Caller]:
     numbers, slots = itertools.count(), itertools.count()
     *ordering, booking = parties.agents
     made: list[Caller] = []
@@ -182,13 +185,9 @@ async def kill_and_look(home: Path, kills: int, *, external: bool) -> Found:
     """Kill the server so many times while callers talk; start it once more, and let it finish what was left."""
     async with contextlib.AsyncExitStack() as stack:
         service, model = await stack.enter_async_context(outside_world())
-        parties = await _make_parties(home, service)
-        env = {
-            "AGENT_MODEL": "maker/model-1",
-            "AGENT_BASE_URL": model.url,
-            "OPENAI_API_KEY": KEY,
-            "TENANTRY_ALLOW_PRIVATE_ADDRESSES": "127.0.0.1",
-        }
+        ordering = [ordering_agent(service.url, idempotent=kind[0], wanders=kind[1]) for kind in _KINDS]
+        parties = await make_parties(home, [*ordering, BOOKING_AGENT])
+        env = {**model_at(model.url), "TENANTRY_ALLOW_PRIVATE_ADDRESSES": "127.0.0.1"}
         if external:
             env["DATABASE_URL"] = (await stack.enter_async_context(_kept_database(home))).url()
         server = await stack.enter_async_context(starter(home, **env))

@@ -3,6 +3,7 @@
 TENANTRY_KILLS is how many; 300 are the whole proof.
 """
 
+import asyncio
 import os
 import shutil
 import tempfile
@@ -10,9 +11,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
-from tests.acceptance.killing import FINISHED_WITHIN_S, Found, kill_and_look
+from tenantry.domain.agent import AgentDefinition
+from tests.acceptance.kill_load import Line, Said
+from tests.acceptance.killing import FINISHED_WITHIN_S, Found, kill_and_look, make_parties, model_at, starter
+from tests.held_model import held_model
 
 KILLS = int(os.environ.get("TENANTRY_KILLS", "40"))
 ASKED_ANEW = "a turn that is begun again asks its model anew, which may call the tools in another order"
@@ -104,3 +109,36 @@ async def test_nothing_is_booked_twice(found: Found) -> None:
     assert set(booked.values()) == {1}
     assert set(told.values()) == {1}
     assert set(told) <= set(booked)
+
+
+LEFT = 20
+
+
+@pytest.mark.xfail(strict=True, reason="turns that were left are finished one by one, before the server answers")
+async def test_what_was_left_is_taken_up_side_by_side_while_the_server_answers(home: Path) -> None:
+    """Were each waited for, a model that hangs would keep the server from answering for as long as it is patient."""
+    parties = await make_parties(home, [AgentDefinition(name="Echo")])
+    headers = {"Authorization": f"Bearer {parties.key}"}
+    async with (
+        held_model() as model,
+        starter(home, **model_at(model.url)) as server,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
+    ):
+        line = Line(server.url, headers)
+        line.open.set()
+        said = [Said({"message": "Hello", "agentId": parties.agents[0], "idempotencyKey": f"{n}"}) for n in range(LEFT)]
+        await server.fork()
+        await server.ready()
+        sending = [asyncio.create_task(line.send(session, each)) for each in said]
+        await model.until(lambda: model.open == LEFT)
+        await server.kill()
+        assert not any(await asyncio.gather(*sending))
+        await model.until(lambda: model.open == 0)
+        await server.fork()
+        async with asyncio.timeout(8):
+            await server.ready()
+            await model.until(lambda: model.open == LEFT)
+        model.may_answer.set()
+        assert all(await asyncio.gather(*(line.send(session, each) for each in said)))
+    assert {(each.answer or {})["reply"] for each in said} == {"You said: Hello"}
+    assert len(model.heard) == 2 * LEFT
