@@ -70,6 +70,7 @@ async def think(draft: Draft, resources: Resources, tools: Toolbox) -> None:
             draft.degraded.append(f"model_failed:{model.name}")
         else:
             return
+    draft.apologise()
 
 
 async def _steps(draft: Draft, resources: Resources, tools: Toolbox, model: Model, models: TenantModels) -> None:
