@@ -10,6 +10,7 @@ import structlog
 
 from tenantry.domain.conversation import Usage
 from tenantry.domain.errors import TenantryError
+from tenantry.domain.storable import storable, storable_text
 from tenantry.domain.tools import ToolCallRequest
 from tenantry.domain.trace import ModelAttempt
 from tenantry.engine.accept import Work
@@ -69,6 +70,7 @@ async def think(draft: Draft, resources: Resources, tools: Toolbox) -> None:
             draft.degraded.append(f"model_failed:{model.name}")
         else:
             return
+    draft.apologise()
 
 
 async def _steps(draft: Draft, resources: Resources, tools: Toolbox, model: Model, models: TenantModels) -> None:
@@ -95,13 +97,14 @@ async def _listen(draft: Draft, resources: Resources, model: Model, models: Tena
             async for event in events:
                 if isinstance(event, TextDelta):
                     heard.spoke(draft.clock.now())
-                    draft.say(event.text)
+                    draft.say(storable_text(event.text))
                 elif isinstance(event, ToolCallRequest):
-                    calls.append(event)
+                    # Cleaned before it is claimed: what runs, is told and is resumed are the same call.
+                    calls.append(storable(event))
                 elif isinstance(event, UsageReported):
                     heard.used(event, models.cost_micros(model.name, event))
                 else:
-                    _keep(draft, heard, event)
+                    _keep(draft, heard, storable(event))
     return calls
 
 
@@ -130,7 +133,7 @@ def _attempt(draft: Draft, model: Model, request: ModelRequest) -> Generator[_He
     try:
         yield heard
     except ModelFault as fault:
-        outcome, said = fault.kind, fault.message
+        outcome, said = fault.kind, storable_text(fault.message)
         raise
     except Stopped:
         outcome = "stopped"
