@@ -12,7 +12,7 @@ from tenantry.domain.conversation import EventType
 from tenantry.domain.errors import TenantryError
 from tenantry.engine.events import LiveEvent, TurnDone
 from tenantry.engine.live import LiveTurn
-from tenantry.engine.watching import Position
+from tenantry.engine.watching import RESTARTED, Position
 
 STREAM: dict[int | str, dict[str, Any]] = {
     200: {
@@ -57,14 +57,21 @@ async def stream_reply(live: LiveTurn) -> AsyncGenerator[bytes]:
     turn = live.turn
     at = Position(live.seq, turn.id, live.attempt)
     yield sse("accepted", {"turnId": turn.id, "conversationId": turn.conversation_id}, str(at))
-    async for events in live.follow(SILENCE_S):
-        parts: list[bytes] = []
-        # A turn that waited has its attempt only when it is begun.
-        at = replace(at, attempt=live.attempt)
-        for event in merged(events):
-            at = at.past(event)
-            parts.append(sse(event.type, event.data, str(at)))
-        yield b"".join(parts) or COMMENT
+    restarts = live.restarts
+    while True:
+        async for events in live.follow(SILENCE_S):
+            parts: list[bytes] = []
+            # A turn that waited has its attempt only when it is begun.
+            at = replace(at, attempt=live.attempt)
+            for event in merged(events):
+                at = at.past(event)
+                parts.append(sse(event.type, event.data, str(at)))
+            yield b"".join(parts) or COMMENT
+        if restarts == live.restarts:
+            break
+        restarts = live.restarts
+        at = Position(live.seq, turn.id, live.attempt)
+        yield sse(RESTARTED, {"attempt": live.attempt}, str(at))
     if live.done is not None:
         yield sse("done", _body(live.done), str(at))
     else:
