@@ -12,6 +12,7 @@ import structlog
 from tenantry.domain.conversation import StopReason, Turn
 from tenantry.domain.errors import DatabaseUnavailable
 from tenantry.storage.repositories import turns
+from tenantry.storage.repositories.tool_calls import LeaseLost
 from tenantry.storage.tenancy import Database
 
 log = structlog.get_logger()
@@ -42,6 +43,24 @@ class Leases:
         finally:
             del self._held[turn.id]
 
+    @contextmanager
+    def renewing(self, turn_id: UUID) -> Generator[None]:
+        """Inside, the turn's lease is renewed in the database; it counts from the begin."""
+        began = asyncio.get_running_loop().time()
+        yield
+        self._renewed(turn_id, began)
+
+    def check(self, turn_id: UUID) -> None:
+        """Before an effect. Raises LeaseLost when the lease may have run out: while the process or its database stood
+        still, another process may have taken the turn."""
+        held = self._held.get(turn_id)
+        if held is None or asyncio.get_running_loop().time() - held.renewed_at >= turns.LEASE_S:
+            raise LeaseLost
+
+    def _renewed(self, turn_id: UUID, at: float) -> None:
+        if turn_id in self._held:
+            self._held[turn_id].renewed_at = at
+
     def count(self) -> int:
         """How many turns are being worked on or waited for here."""
         return len(self._held)
@@ -58,11 +77,12 @@ class Leases:
         for tenant_id, turn_ids in due.items():
             try:
                 async with self._db.tenant(tenant_id) as tx:
-                    stops |= await turns.renew(tx, turn_ids, self.id)
+                    renewed = await turns.renew(tx, turn_ids, self.id)
             except DatabaseUnavailable:
                 log.warning("leases not renewed", tenant_id=str(tenant_id), turns=len(turn_ids))
                 continue
-            for turn_id in turn_ids:
-                if turn_id in self._held:
-                    self._held[turn_id].renewed_at = now
+            for turn_id, stop in renewed.items():
+                self._renewed(turn_id, now)
+                if stop is not None:
+                    stops[turn_id] = stop
         return stops
