@@ -11,6 +11,7 @@ import pytest
 from tenantry.domain.values import VariableValue
 from tenantry.llm.base import (
     FieldsNoted,
+    ModelEvent,
     QuickReplies,
     RawOutput,
     TextDelta,
@@ -42,6 +43,7 @@ from tests.wire_server import (
     Answer,
     WireServer,
     chunk,
+    paused,
     refusing,
     saying,
     streaming,
@@ -216,13 +218,19 @@ def answering_call(text: str, size: int = 5, before: str = "") -> list[bytes]:
 
 @pytest.mark.parametrize("before", ["", "Thank you, ", SPOKEN, "One moment."])
 async def test_by_a_tool_the_answer_is_said_as_its_arguments_grow(server: WireServer, before: str) -> None:
-    request = replace(FORMED, tools=(TOOL,))
-    script = streaming(answering_call(answer_text(), before=before))
-    events, fault = await ask(server, script, request=request, answer_mode="tool")
-    assert fault is None
+    parts, more = answering_call(answer_text(), before=before), asyncio.Event()
+    server.script.append(paused(parts[:9], more, parts[9:]))
+    model = ChatCompletions("m", Endpoint(server.url, KEY, "vendor/model", answer_mode="tool"))
+    events: list[ModelEvent] = []
+    async with asyncio.timeout(10):
+        async for event in model.respond(replace(FORMED, tools=(TOOL,))):
+            events.append(event)
+            if isinstance(event, TextDelta):
+                # The rest comes only when the first words were told.
+                more.set()
+    await model.close()
     heard = f"{before} {SPOKEN}" if before == "One moment." else SPOKEN
     assert said(events) == heard
-    assert before == SPOKEN or len([event for event in events if isinstance(event, TextDelta)]) > 4
     assert GOOD in events
     sent = server.requests[0]
     assert [tool["function"]["name"] for tool in sent["tools"]] == ["book", "agent_answer"]
