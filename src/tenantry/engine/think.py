@@ -1,7 +1,7 @@
 """The second step of a turn: models and tools, no connection held."""
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Generator
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -92,22 +92,19 @@ async def _listen(draft: Draft, resources: Resources, model: Model, models: Tena
     draft.clock.spent("prompt", began)
     draft.model = model.name
     calls: list[ToolCallRequest] = []
-    async with (
-        _attempt(draft, model, request) as heard,
-        draft.live.interruptible(),
-        aclosing(model.respond(request)) as events,
-    ):
-        async for event in events:
-            if isinstance(event, TextDelta):
-                heard.spoke(draft.clock.now())
-                draft.say(storable_text(event.text))
-            elif isinstance(event, ToolCallRequest):
-                # Cleaned before it is claimed: what runs, what is told and what is resumed are the same call.
-                calls.append(storable(event))
-            elif isinstance(event, UsageReported):
-                heard.used(event, models.cost_micros(model.name, event))
-            else:
-                _keep(draft, heard, storable(event))
+    with _attempt(draft, model, request) as heard:
+        async with draft.live.interruptible(), aclosing(model.respond(request)) as events:
+            async for event in events:
+                if isinstance(event, TextDelta):
+                    heard.spoke(draft.clock.now())
+                    draft.say(storable_text(event.text))
+                elif isinstance(event, ToolCallRequest):
+                    # Cleaned before it is claimed: what runs, is told and is resumed are the same call.
+                    calls.append(storable(event))
+                elif isinstance(event, UsageReported):
+                    heard.used(event, models.cost_micros(model.name, event))
+                else:
+                    _keep(draft, heard, storable(event))
     return calls
 
 
@@ -129,8 +126,8 @@ class _Heard:
         self.usage = self.usage.plus(of_step)
 
 
-@asynccontextmanager
-async def _attempt(draft: Draft, model: Model, request: ModelRequest) -> AsyncGenerator[_Heard]:
+@contextmanager
+def _attempt(draft: Draft, model: Model, request: ModelRequest) -> Generator[_Heard]:
     """Keep how the step went, however it ends."""
     began, heard, outcome, said = draft.clock.now(), _Heard(model.name), "ok", ""
     try:
