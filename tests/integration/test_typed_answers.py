@@ -218,19 +218,21 @@ def answering_call(text: str, size: int = 5, before: str = "") -> list[bytes]:
 
 @pytest.mark.parametrize("before", ["", "Thank you, ", SPOKEN, "One moment."])
 async def test_by_a_tool_the_answer_is_said_as_its_arguments_grow(server: WireServer, before: str) -> None:
-    parts, more = answering_call(answer_text(), before=before), asyncio.Event()
-    server.script.append(paused(parts[:9], more, parts[9:]))
-    model = ChatCompletions("m", Endpoint(server.url, KEY, "vendor/model", answer_mode="tool"))
+    request = replace(FORMED, tools=(TOOL,))
+    parts = answering_call(answer_text(), before=before)
+    # It is written up to "Mark. Wh", and the rest when some of that was heard.
+    more, at = asyncio.Event(), bool(before) + 9
+    server.script.append(paused(parts[:at], more, parts[at:]))
+    model = ChatCompletions("m", Endpoint(server.url, KEY, "vendor/model", patience=LONG, answer_mode="tool"))
     events: list[ModelEvent] = []
-    async with asyncio.timeout(10):
-        async for event in model.respond(replace(FORMED, tools=(TOOL,))):
-            events.append(event)
-            if isinstance(event, TextDelta):
-                # The rest comes only when the first words were told.
-                more.set()
+    async for event in model.respond(request):
+        events.append(event)
+        if said(events)[len(before) :] or before == SPOKEN:
+            more.set()
     await model.close()
     heard = f"{before} {SPOKEN}" if before == "One moment." else SPOKEN
     assert said(events) == heard
+    assert before == SPOKEN or len([event for event in events if isinstance(event, TextDelta)]) > 1
     assert GOOD in events
     sent = server.requests[0]
     assert [tool["function"]["name"] for tool in sent["tools"]] == ["book", "agent_answer"]
