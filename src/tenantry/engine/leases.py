@@ -4,7 +4,6 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
@@ -19,50 +18,45 @@ log = structlog.get_logger()
 RENEW_S = turns.LEASE_S / 4
 
 
-@dataclass(slots=True)
-class _Held:
-    tenant_id: UUID
-    renewed_at: float
-
-
 class Leases:
     """Keeps the leases of running and waiting turns alive; most turns end before they need it."""
 
     def __init__(self, db: Database, lease_id: UUID) -> None:
         self.id = lease_id
         self._db = db
-        self._held: dict[UUID, _Held] = {}
+        self._held: dict[tuple[UUID, UUID], float] = {}
 
     @contextmanager
     def hold(self, turn: Turn) -> Generator[None]:
         """While inside, the turn is being worked on here."""
-        self._held[turn.id] = _Held(turn.tenant_id, asyncio.get_running_loop().time())
+        self._held[turn.tenant_id, turn.id] = asyncio.get_running_loop().time()
         try:
             yield
         finally:
-            del self._held[turn.id]
+            del self._held[turn.tenant_id, turn.id]
 
     def count(self) -> int:
         """How many turns are being worked on or waited for here."""
         return len(self._held)
 
-    async def renew(self, older_than_s: float = RENEW_S) -> dict[UUID, StopReason]:
-        """Renew every lease that was last renewed this long ago, one statement for each tenant; which of the turns are
-        to end where they stand."""
+    async def renew(self, older_than_s: float = RENEW_S) -> dict[tuple[UUID, UUID], StopReason]:
+        """Renew every lease that was last renewed this long ago, one statement for each tenant; which of the turns,
+        by tenant and id, are to end where they stand."""
         now = asyncio.get_running_loop().time()
         due: dict[UUID, list[UUID]] = defaultdict(list)
-        for turn_id, held in self._held.items():
-            if now - held.renewed_at >= older_than_s:
-                due[held.tenant_id].append(turn_id)
-        stops: dict[UUID, StopReason] = {}
+        for (tenant_id, turn_id), renewed_at in self._held.items():
+            if now - renewed_at >= older_than_s:
+                due[tenant_id].append(turn_id)
+        stops: dict[tuple[UUID, UUID], StopReason] = {}
         for tenant_id, turn_ids in due.items():
             try:
                 async with self._db.tenant(tenant_id) as tx:
-                    stops |= await turns.renew(tx, turn_ids, self.id)
+                    found = await turns.renew(tx, turn_ids, self.id)
             except DatabaseUnavailable:
                 log.warning("leases not renewed", tenant_id=str(tenant_id), turns=len(turn_ids))
                 continue
+            stops |= {(tenant_id, turn_id): reason for turn_id, reason in found.items()}
             for turn_id in turn_ids:
-                if turn_id in self._held:
-                    self._held[turn_id].renewed_at = now
+                if (tenant_id, turn_id) in self._held:
+                    self._held[tenant_id, turn_id] = now
         return stops
