@@ -90,9 +90,9 @@ class Wire:
             pass
         return Answer(101, "\n".join(heard))
 
-    async def listen(self, key: str, request: Request) -> Answer:
-        """What an answer that may never end holds by its end, or within five seconds."""
-        heard = bytearray()
+    async def listen(self, key: str, request: Request, done: Callable[[str], bool]) -> Answer:
+        """What an answer that may never end holds by its end, until it is done by that, or for five seconds."""
+        heard = ""
         status = 0
         with suppress(TimeoutError):
             async with (
@@ -101,8 +101,10 @@ class Wire:
             ):
                 status = response.status
                 async for part in response.content.iter_any():
-                    heard += part
-        return Answer(status, heard.decode(errors="replace"))
+                    heard += part.decode(errors="replace")
+                    if done(heard):
+                        break
+        return Answer(status, heard)
 
     async def converse(
         self, key: str, request: Request, frames: Sequence[Mapping[str, Any]], done: Callable[[str], bool]

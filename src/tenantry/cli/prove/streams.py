@@ -45,7 +45,7 @@ async def attack(wire: Wire, engine: Engine, world: World) -> list[Crossing]:
         for intruder in (world.neighbour, world.b.first, world.b.own):
             who = f"{intruder.name} of {intruder.slug}"
             for request, wanted in _requests(victim, intruder, live):
-                answer = await wire.listen(intruder.key, request)
+                answer = await wire.listen(intruder.key, request, _grows)
                 found.append(_verdict(who, request, answer, wanted, _harm(live, victim, answer, request.text)))
             for request in _acts(victim):
                 before = await fingerprints(engine.db, victim.tenant_id)
@@ -65,7 +65,7 @@ async def attack_twins(wire: Wire, engine: Engine, world: World) -> list[Crossin
     path, cancel = _socket(victim, "0"), Request("POST", f"/api/v1/turns/{victim.turn_id}/cancel")
     async with growing(engine, victim) as live:
         answers = (
-            (_stream(victim, "0"), await wire.listen(key, _stream(victim, "0")), 200),
+            (_stream(victim, "0"), await wire.listen(key, _stream(victim, "0"), _grows), 200),
             (path, await wire.converse(key, path, [{"type": "cancel"}, _NO_FRAME], _answered(1)), 101),
             (cancel, await wire.send(key, cancel), 200),
         )
@@ -131,6 +131,10 @@ async def _frame(
     return Crossing(BORDER, who, what, "nothing of the victim's", f"answered{harm}", held=not harm)
 
 
+def _grows(heard: str) -> bool:
+    return _GROWING in heard
+
+
 def _answered(frames: int) -> Callable[[str], bool]:
     """Whether so many frames were answered."""
     return lambda heard: heard.count('"type":"error"') + heard.count('"type":"accepted"') >= frames
@@ -152,12 +156,8 @@ def _verdict(who: str, request: Request, answer: Answer, wanted: int, harm: str)
 
 async def _owner(wire: Wire, live: LiveTurn, victim: Party) -> list[Crossing]:
     """The owner hears the reply grow, and ends it: a stream that tells nobody anything proves nothing."""
-
-    def grows(heard: str) -> bool:
-        return _GROWING in heard
-
-    heard = await wire.converse(victim.key, _socket(victim, str(live.seq)), [], grows)
-    found = [_control("hears the turn grow", grows(heard.text))]
+    heard = await wire.converse(victim.key, _socket(victim, str(live.seq)), [], _grows)
+    found = [_control("hears the turn grow", _grows(heard.text))]
     await wire.converse(victim.key, _socket(victim, str(live.seq)), [{"type": "cancel"}, _NO_FRAME], _answered(1))
     return [*found, _control("ends the turn through its socket", live.stop_reason == "cancelled")]
 
