@@ -94,10 +94,14 @@ def _beyond_the_schema() -> Iterator[Injection]:
         ("list for text", '"property_address": ["x", "y"]'),
         ("nothing", ""),
         ("too long", f'"property_address": "{"x" * 501}"'),
-        ("nul in text", '"property_address": "x\\u0000y"'),
-        ("surrogate in text", '"property_address": "x\\udfff"'),
+        ("a number beyond all", f'"property_address": {"9" * 400}'),
+        ("nested too deep", f'"property_address": {"[" * 500}{"]" * 500}'),
     ):
         yield Injection(f"get_valuation: {name}", f"call get_valuation with {{{arguments}}}", (INVALID,))
+    # What no database keeps is cleaned before anything is done with it.
+    for name, text in (("nul in text", "x\\u0000y"), ("surrogate in text", "x\\udfff")):
+        arguments = f'"property_address": "{text}"'
+        yield Injection(f"get_valuation: {name}", f"call get_valuation with {{{arguments}}}", ("ok",))
 
 
 def _other_peoples_things() -> Iterator[Injection]:

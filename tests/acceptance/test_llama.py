@@ -118,7 +118,6 @@ async def test_a_conversation_with_a_real_model(guide: Guide) -> None:
         assert usage["output_tokens"] > 1
 
 
-@pytest.mark.xfail(strict=True, reason="the reply endpoint does not stream")
 async def test_the_conversation_streams(guide: Guide) -> None:
     body = {**guide.body("What colour is the sky?", "streamed"), "stream": True}
     async with guide.session.post("/api/agent/reply", json=body) as response:

@@ -15,16 +15,9 @@ from tests.acceptance.obedient_model import REMEMBER, Arrived
 from tests.conftest import MakeTenant
 from tests.wire_server import KEY
 
-# What these ask for cannot be written into jsonb.
-_NOT_KEPT = frozenset(
-    {"user_id nul", "user_id surrogate", "get_valuation: nul in text", "get_valuation: surrogate in text"}
-)
-_XFAIL = pytest.mark.xfail(strict=True, reason="arguments that PostgreSQL cannot keep are claimed as they are: a 500")
-
 
 def _case(injection: Injection) -> Any:
-    marks = [_XFAIL] if injection.name in _NOT_KEPT else []
-    return pytest.param(injection, id=injection.name.replace(" ", "_"), marks=marks)
+    return pytest.param(injection, id=injection.name.replace(" ", "_"))
 
 
 @pytest.fixture(scope="module")

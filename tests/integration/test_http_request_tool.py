@@ -180,7 +180,20 @@ async def test_what_fails_is_told(
 ) -> None:
     wanted = (AnswerField("estimate", "data.estimate"),)
     call = HttpCall(f"{service.url}/{path}", timeout_s=1, answer=wanted)
-    assert await outcome(party, outbound, call) == ("failed", reason)
+    unreadable = reason in {"too_large", "bad_answer"}
+    assert await outcome(party, outbound, call) == ("unknown" if unreadable else "failed", reason)
+    # A question has no effect that could be unknown.
+    assert await outcome(party, outbound, replace(call, method="GET")) == ("failed", reason)
+
+
+async def test_an_effect_whose_answer_cannot_be_read_is_for_a_person(
+    party: Party, outbound: OutboundHttp, service: Service
+) -> None:
+    result = await ask(context_for(party, outbound, HttpCall(f"{service.url}/large")))
+    assert (result.status, result.output["reason"]) == ("unknown", "too_large")
+    assert "larger than 256 KiB" in result.output["message"]
+    assert "a person should check" in result.output["message"]
+    assert len(service.received) == 1
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
@@ -269,12 +282,12 @@ async def test_an_idempotent_call_is_sent_twice_and_no_more(
     assert len(service.received) == 2
 
 
-@pytest.mark.parametrize("path", ["status:503", "large"])
+@pytest.mark.parametrize(("path", "status"), [("status:503", "failed"), ("large", "unknown")])
 async def test_a_service_that_answered_is_not_asked_again(
-    party: Party, outbound: OutboundHttp, service: Service, path: str
+    party: Party, outbound: OutboundHttp, service: Service, path: str, status: str
 ) -> None:
     call = HttpCall(f"{service.url}/{path}", idempotent=True)
-    assert (await outcome(party, outbound, call))[0] == "failed"
+    assert (await outcome(party, outbound, call))[0] == status
     assert len(service.received) == 1
 
 

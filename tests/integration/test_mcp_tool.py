@@ -123,7 +123,7 @@ async def test_a_forged_owner_reaches_no_server(
     [
         ("fail", "failed", "tool_error"),
         ("nobody", "failed", "unknown_tool"),
-        ("large", "failed", "too_large"),
+        ("large", "unknown", "too_large"),
         ("hang", "unknown", "outcome_unknown"),
     ],
 )

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from uuid import UUID
 
-from tenantry.auth.principals import authenticate
+from tenantry.auth.identity import authenticate
 from tenantry.domain.conversation import TurnStatus
 from tenantry.domain.ids import new_id
 from tenantry.domain.trace import TurnTrace

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from tenantry.auth.principals import authenticate
+from tenantry.auth.identity import authenticate
 from tenantry.domain.ids import new_id
 from tenantry.domain.tools import ToolCallRequest
 from tenantry.engine.accept import Intake, accept

@@ -124,6 +124,17 @@ class BudgetLedger:
         if tenant.limits.has_budgets:
             await self._account(tenant)
 
+    def at_hand(self, tenant: Tenant) -> bool:
+        """Whether `take` needs nothing to be read first."""
+        if not tenant.limits.has_budgets:
+            return True
+        account = self._accounts.get(tenant.id)
+        return (
+            account is not None
+            and account.begins <= self._now() < account.ends
+            and self._clock() - account.read_at < RELOAD_S
+        )
+
     def take(self, tenant: Tenant, owner_member_id: UUID | None) -> Reservation:
         """Set aside what a turn will probably use; to be settled whatever comes of the turn. Raises BudgetExhausted
         when what is left does not cover it."""

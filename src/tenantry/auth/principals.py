@@ -5,23 +5,20 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
-from tenantry.auth.api_keys import hash_key, tenant_of
+from tenantry.auth.identity import authenticate
 from tenantry.domain.access import Principal, Scope
 from tenantry.domain.errors import Unauthenticated
-from tenantry.storage.repositories import api_keys
-from tenantry.storage.tenancy import Database
 
 
-async def authenticate(db: Database, key: str) -> Principal:
-    """Whoever holds the key. Raises Unauthenticated when it is unknown or revoked."""
-    tenant_id = tenant_of(key)
-    if tenant_id is None:
+def bearer_key(request: Request) -> str:
+    """The key that a request was sent with. Raises Unauthenticated when there is none."""
+    kind, _, key = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not key:
         raise Unauthenticated
-    async with db.tenant(tenant_id) as tx:
-        principal = await api_keys.principal_of(tx, hash_key(key))
-    if principal is None:
-        raise Unauthenticated
-    return principal
+    return key
+
+
+SCHEME = "HTTPBearer"
 
 
 class _Authenticated(HTTPBearer):
@@ -30,7 +27,7 @@ class _Authenticated(HTTPBearer):
 
     def __init__(self, scope: Scope | None = None) -> None:
         super().__init__(
-            scheme_name="HTTPBearer",
+            scheme_name=SCHEME,
             description="An API key: `tnt_…`, of the tenant or of one member.",
             auto_error=False,
         )
@@ -38,10 +35,7 @@ class _Authenticated(HTTPBearer):
 
     async def __call__(self, request: Request) -> Principal:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Raises Unauthenticated, and Forbidden without the scope."""
-        credentials = await super().__call__(request)
-        if credentials is None:
-            raise Unauthenticated
-        principal = await authenticate(request.app.state.runtime.db, credentials.credentials)
+        principal = await authenticate(request.app.state.runtime.db, bearer_key(request))
         if self._scope is not None:
             principal.require(self._scope)
         return principal

@@ -90,6 +90,12 @@ class Draft:
         if self.said and not self.said[-1][-1].isspace():
             self.say(" ")
 
+    def apologise(self) -> None:
+        """Nobody has an answer: the contact is told so, after whatever was said."""
+        self.degraded.append("fixed_reply")
+        self.say_apart()
+        self.say(FIXED_REPLY)
+
     def unsent(self) -> str:
         """What was said since the last of the messages."""
         return "".join(self.said[self._in_messages :])
@@ -125,11 +131,9 @@ class Draft:
     def result(self) -> TurnResult:
         """The outcome, and as its last events the fields and the reply."""
         stopped = self.live.stop_reason
+        if stopped is None and not "".join(self.said).strip():
+            self.apologise()
         reply = "".join(self.said).strip()
-        if not reply and stopped is None:
-            reply = FIXED_REPLY
-            self.degraded.append("fixed_reply")
-            self.live.say(reply)
         if self.fields:
             self.tell(EventType.FIELDS_NOTED, {"fields": self.fields})
         self.events.append(

@@ -75,19 +75,20 @@ class LiveTurn:
         for follower in followers:
             _release(follower)
 
-    async def changed(self, seconds: float | None = None) -> None:
-        """Until something is published, the turn ends, or the time is over."""
-        loop = asyncio.get_running_loop()
-        follower: asyncio.Future[None] = loop.create_future()
+    async def changed(self) -> None:
+        """Until something is published, the turn ends, or a `nudge`."""
+        follower: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._followers.append(follower)
-        timer = None if seconds is None else loop.call_later(seconds, _release, follower)
         try:
             await follower
-        finally:
-            if timer is not None:
-                timer.cancel()
+        except asyncio.CancelledError:
             with suppress(ValueError):
                 self._followers.remove(follower)
+            raise
+
+    def nudge(self) -> None:
+        """Have those who follow look, though nothing may have happened."""
+        self._wake()
 
     async def result(self) -> TurnDone:
         """The stored turn. Raises what kept it from being stored here."""
@@ -98,17 +99,22 @@ class LiveTurn:
         return self.done
 
     async def follow(self, silence_s: float | None = None) -> AsyncGenerator[list[LiveEvent]]:
-        """All events from the first on, those that came together in one list; an empty one after so long a silence.
-        Ends with the turn."""
+        """All events from the first on, those that came together in one list; now and then an empty one where nothing
+        happens for so long. Ends with the turn."""
         at = 0
-        while True:
-            fresh = self.events[at:]
-            if not fresh and self.ended:
-                return
-            at += len(fresh)
-            yield fresh
-            if at == len(self.events) and not self.ended:
-                await self.changed(silence_s)
+        beat = _Beat(self, silence_s) if silence_s is not None else None
+        try:
+            while True:
+                fresh = self.events[at:]
+                if not fresh and self.ended:
+                    return
+                at += len(fresh)
+                yield fresh
+                if at == len(self.events) and not self.ended:
+                    await self.changed()
+        finally:
+            if beat is not None:
+                beat.end()
 
     def stop(self, reason: StopReason) -> None:
         """End the turn where it stands: at once while a model speaks, after the tools that are running."""
@@ -130,6 +136,22 @@ class LiveTurn:
             raise Stopped from None
         finally:
             self._scope = None
+
+
+class _Beat:
+    """Nudges who follows a turn at a steady pace: one timer for a stream, and none for each piece of it."""
+
+    def __init__(self, live: LiveTurn, seconds: float) -> None:
+        self._live = live
+        self._seconds = seconds
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._again)
+
+    def _again(self) -> None:
+        self._live.nudge()
+        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._again)
+
+    def end(self) -> None:
+        self._timer.cancel()
 
 
 def _release(follower: "asyncio.Future[None]") -> None:

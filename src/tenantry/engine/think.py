@@ -1,7 +1,7 @@
 """The second step of a turn: models and tools, no connection held."""
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Generator
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -10,6 +10,7 @@ import structlog
 
 from tenantry.domain.conversation import Usage
 from tenantry.domain.errors import TenantryError
+from tenantry.domain.storable import storable, storable_text
 from tenantry.domain.tools import ToolCallRequest
 from tenantry.domain.trace import ModelAttempt
 from tenantry.engine.accept import Work
@@ -69,6 +70,7 @@ async def think(draft: Draft, resources: Resources, tools: Toolbox) -> None:
             draft.degraded.append(f"model_failed:{model.name}")
         else:
             return
+    draft.apologise()
 
 
 async def _steps(draft: Draft, resources: Resources, tools: Toolbox, model: Model, models: TenantModels) -> None:
@@ -90,21 +92,19 @@ async def _listen(draft: Draft, resources: Resources, model: Model, models: Tena
     draft.clock.spent("prompt", began)
     draft.model = model.name
     calls: list[ToolCallRequest] = []
-    async with (
-        _attempt(draft, model, request) as heard,
-        draft.live.interruptible(),
-        aclosing(model.respond(request)) as events,
-    ):
-        async for event in events:
-            if isinstance(event, TextDelta):
-                heard.spoke(draft.clock.now())
-                draft.say(event.text)
-            elif isinstance(event, ToolCallRequest):
-                calls.append(event)
-            elif isinstance(event, UsageReported):
-                heard.used(event, models.cost_micros(model.name, event))
-            else:
-                _keep(draft, heard, event)
+    with _attempt(draft, model, request) as heard:
+        async with draft.live.interruptible(), aclosing(model.respond(request)) as events:
+            async for event in events:
+                if isinstance(event, TextDelta):
+                    heard.spoke(draft.clock.now())
+                    draft.say(storable_text(event.text))
+                elif isinstance(event, ToolCallRequest):
+                    # Cleaned before it is claimed: what runs, is told and is resumed are the same call.
+                    calls.append(storable(event))
+                elif isinstance(event, UsageReported):
+                    heard.used(event, models.cost_micros(model.name, event))
+                else:
+                    _keep(draft, heard, storable(event))
     return calls
 
 
@@ -126,14 +126,14 @@ class _Heard:
         self.usage = self.usage.plus(of_step)
 
 
-@asynccontextmanager
-async def _attempt(draft: Draft, model: Model, request: ModelRequest) -> AsyncGenerator[_Heard]:
+@contextmanager
+def _attempt(draft: Draft, model: Model, request: ModelRequest) -> Generator[_Heard]:
     """Keep how the step went, however it ends."""
     began, heard, outcome, said = draft.clock.now(), _Heard(model.name), "ok", ""
     try:
         yield heard
     except ModelFault as fault:
-        outcome, said = fault.kind, fault.message
+        outcome, said = fault.kind, storable_text(fault.message)
         raise
     except Stopped:
         outcome = "stopped"

@@ -8,6 +8,7 @@ from functools import partial
 from uuid import UUID
 
 from tenantry.domain.conversation import EventType
+from tenantry.domain.storable import storable
 from tenantry.domain.tools import ToolCallRequest, ToolResult
 from tenantry.domain.trace import ToolStep
 from tenantry.engine.draft import Draft
@@ -93,7 +94,7 @@ class Toolbox:
             return result
 
     async def _made(self, step: int, call: ToolCallRequest, *, repeated: bool) -> ToolResult:
-        result = await call_tool(self._context(step, repeated=repeated), call)
+        result = storable(await call_tool(self._context(step, repeated=repeated), call))
         finish = partial(_finish, self.draft.work.turn.id, step, result)
         await persist(self.resources.db, self.draft.work.turn.tenant_id, finish)
         return result

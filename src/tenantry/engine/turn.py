@@ -10,9 +10,12 @@ from uuid import UUID
 import structlog
 
 from tenantry.auth.budgets import Reservation
+from tenantry.auth.identity import claimed_tenant, identify
+from tenantry.domain.access import Principal
 from tenantry.domain.conversation import StopReason, TurnResult, TurnStatus, Usage
 from tenantry.domain.errors import ConversationBusy, TenantryError
 from tenantry.domain.ids import new_id
+from tenantry.domain.tenant import Tenant
 from tenantry.domain.trace import TurnReport, TurnTrace
 from tenantry.engine.accept import Accepted, Intake, Work, accept, replayed, resume
 from tenantry.engine.admission import admit
@@ -68,7 +71,40 @@ class Engine:
         """
         began = time.perf_counter()
         await admit(inbound, self._resources.limiter, self._resources.hasher)
-        accepted, reservation = await self._accept(inbound)
+        try:
+            accepted, reservation = await self._accept(inbound)
+        except (AlreadyAccepted, TenantryError) as error:
+            accepted, reservation = await self._replayed(inbound, error), None
+        return self._begun(inbound, accepted, reservation, began)
+
+    async def begin_as(self, key: str, made: Callable[[Principal], Inbound]) -> LiveTurn:
+        """As `begin`, for what the holder of the key sends: who that is, is found in the transaction that keeps the
+        message. `made` gives the message for them, or raises why they may not send it. Raises Unauthenticated too."""
+        began = time.perf_counter()
+        inbound: Inbound | None = None
+        intake: Intake | None = None
+        accepted: Accepted | None = None
+        try:
+            async with self.db.tenant(claimed_tenant(key)) as tx:
+                inbound = made(await identify(tx, key))
+                await admit(inbound, self._resources.limiter, self._resources.hasher)
+                intake = self._intake_at_hand(inbound.principal.tenant)
+                if intake is not None:
+                    accepted = await accept(tx, inbound, intake)
+            if accepted is None:
+                accepted, reservation = await self._accept(inbound)
+                return self._begun(inbound, accepted, reservation, began)
+        except (AlreadyAccepted, TenantryError) as error:
+            self._release(intake)
+            if inbound is None:
+                raise
+            return self._begun(inbound, await self._replayed(inbound, error), None, began)
+        except BaseException:
+            self._release(intake)
+            raise
+        return self._begun(inbound, accepted, intake.reservation if intake else None, began)
+
+    def _begun(self, inbound: Inbound, accepted: Accepted, reservation: Reservation | None, began: float) -> LiveTurn:
         for turn_id in accepted.interrupted:
             if (earlier := self.live.get(accepted.turn.tenant_id, turn_id)) is not None:
                 earlier.stop("interrupted")
@@ -127,20 +163,27 @@ class Engine:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _accept(self, inbound: Inbound) -> tuple[Accepted, Reservation | None]:
-        try:
-            return await self._accept_new(inbound)
-        except (AlreadyAccepted, TenantryError) as error:
-            # A replay is answered as it was, whatever became of the agent since.
-            if inbound.idempotency_key is None:
-                raise
+    async def _replayed(self, inbound: Inbound, error: AlreadyAccepted | TenantryError) -> Accepted:
+        """The turn that the idempotency key had, whatever became of its agent since; else the error is raised."""
+        if inbound.idempotency_key is not None:
             async with self.db.tenant(inbound.principal.tenant_id) as tx:
                 earlier = await replayed(tx, inbound)
-            if earlier is None:
-                raise error if isinstance(error, TenantryError) else ConversationBusy(retry_after=1) from error
-            return earlier, None
+            if earlier is not None:
+                return earlier
+        raise error if isinstance(error, TenantryError) else ConversationBusy(retry_after=1) from error
 
-    async def _accept_new(self, inbound: Inbound) -> tuple[Accepted, Reservation | None]:
+    def _intake_at_hand(self, tenant: Tenant) -> Intake | None:
+        """What a message is taken in with, where nothing has to be read for it first."""
+        models = self._resources.models.at_hand(tenant)
+        if models is None or not self._resources.budgets.at_hand(tenant):
+            return None
+        return Intake(self._resources, models, self.leases.id)
+
+    def _release(self, intake: Intake | None) -> None:
+        if intake is not None and intake.reservation is not None:
+            self._resources.budgets.settle(intake.reservation)
+
+    async def _accept(self, inbound: Inbound) -> tuple[Accepted, Reservation | None]:
         tenant, resources = inbound.principal.tenant, self._resources
         # Before the transaction: a connection must not be waited for while another is held.
         await resources.budgets.prepare(tenant)
@@ -149,8 +192,7 @@ class Engine:
             async with self.db.tenant(tenant.id) as tx:
                 accepted = await accept(tx, inbound, intake)
         except BaseException:
-            if intake.reservation is not None:
-                resources.budgets.settle(intake.reservation)
+            self._release(intake)
             raise
         return accepted, intake.reservation
 

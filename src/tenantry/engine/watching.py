@@ -56,6 +56,29 @@ class Position:
         return replace(self, events=self.events + 1)
 
 
+class TurnReader:
+    """The cursors of who follows one turn from its first event on; text is built, as every piece has one."""
+
+    __slots__ = ("_characters", "_events", "_live", "_start")
+
+    def __init__(self, live: LiveTurn) -> None:
+        self._live = live
+        self._start = f"{live.seq}.{live.turn.id.hex}."
+        self._events = self._characters = 0
+
+    def past(self, event: LiveEvent) -> str:
+        """The cursor after this event."""
+        if event.type is EventType.DELTA:
+            self._characters += len(event.data["text"])
+        else:
+            self._events += 1
+        return self.cursor()
+
+    def cursor(self) -> str:
+        """The cursor after the last event; a turn that waits has its attempt only when it is begun."""
+        return f"{self._start}{self._live.attempt}.{self._events}.{self._characters}"
+
+
 class StreamEvent(NamedTuple):
     """One event of the stream. `type` is an EventType or "turn.restarted", after which the turn's events and text
     begin anew; `position` is where the reader stands after it."""

@@ -4,9 +4,9 @@ has by itself; pure."""
 from typing import cast
 
 from tenantry.domain.agent import AgentDefinition, VariableType
+from tenantry.domain.storable import is_storable
 from tenantry.domain.values import Known
 from tenantry.llm.form_policy.languages import load_language
-from tenantry.llm.typed_values import keepable
 
 MOST_QUICK_REPLIES = 4
 LONGEST_QUICK_REPLY = 40
@@ -41,4 +41,4 @@ def quick_replies_for(agent: AgentDefinition, known: Known) -> tuple[str, ...]:
 
 
 def _usable(text: str) -> bool:
-    return 0 < len(text) <= LONGEST_QUICK_REPLY and keepable(text)
+    return 0 < len(text) <= LONGEST_QUICK_REPLY and is_storable(text)

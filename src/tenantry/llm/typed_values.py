@@ -8,6 +8,7 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from tenantry.domain.agent import AgentDefinition, TurnField, TurnFieldType, Variable, VariableType
+from tenantry.domain.storable import is_storable
 from tenantry.domain.wall_time import parse_date
 from tenantry.llm.form_policy.readers.amounts import currency_of
 from tenantry.llm.form_policy.readers.contacts import normal_email, normal_phone
@@ -16,8 +17,6 @@ _LARGEST = 1e15
 _LONGEST = {VariableType.NAME: 200, VariableType.ADDRESS: 500, VariableType.EMAIL: 320, VariableType.PHONE: 40}
 _LONGEST_TEXT = 2000
 _LONGEST_LIST = 100
-# PostgreSQL keeps no NUL and no half of a surrogate pair.
-_KEEPABLE = re.compile(r"[^\x00\ud800-\udfff]*")
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::00(?:\.0+)?)?")
 _DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::00(?:\.0+)?)?(?:Z|[+-]\d{2}:?\d{2})?", re.IGNORECASE)
@@ -34,11 +33,6 @@ def variable_value(variable: Variable, value: object, agent: AgentDefinition) ->
     is brought to the agent's zone.
     """
     return _READ[variable.type](variable, value, agent)
-
-
-def keepable(text: str) -> bool:
-    """Whether a database keeps the text as it is."""
-    return _KEEPABLE.fullmatch(text) is not None
 
 
 def field_value(turn_field: TurnField, value: object) -> Any:
@@ -64,7 +58,7 @@ def _text(value: object, longest: int) -> str:
         raise WrongValue("is empty")
     if len(text) > longest:
         raise WrongValue(f"has more than {longest} characters")
-    if not keepable(text):
+    if not is_storable(text):
         raise WrongValue("holds a character that is none")
     return text
 

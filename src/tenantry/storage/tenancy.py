@@ -97,51 +97,25 @@ class Database:
         )
         return cls(app, operator, acquire_timeout_s)
 
-    @asynccontextmanager
-    async def tenant(self, tenant_id: UUID) -> AsyncGenerator[TenantTx]:
+    def tenant(self, tenant_id: UUID) -> "_Transaction":
         """A transaction of the tenant, committed at the end, rolled back on an exception.
 
         Raises DatabaseUnavailable when no connection can be had in time.
         """
-        async with self._transaction(self._app, _begin(tenant_id)) as conn:
-            yield TenantTx(tenant_id, conn)
+        return _Transaction(self._app, _begin(tenant_id), tenant_id, self._acquire_timeout_s)
 
     @asynccontextmanager
     async def untenanted(self) -> AsyncGenerator[TenantTx]:
         """A transaction of the application's role on a connection that never had a tenant, which must see nothing:
         for the proof of isolation alone."""
         await self._app.expire_connections()
-        async with self._transaction(self._app, "BEGIN") as conn:
-            yield TenantTx(UUID(int=0), conn)
+        async with _Transaction(self._app, "BEGIN", UUID(int=0), self._acquire_timeout_s) as tx:
+            yield tx
 
-    @asynccontextmanager
-    async def operator(self, tenant_id: UUID | None = None) -> AsyncGenerator[TenantTx]:
+    def operator(self, tenant_id: UUID | None = None) -> "_Transaction":
         """A transaction of the operator, in one tenant's rows too when it is given."""
-        nobody = UUID(int=0)
-        async with self._transaction(self._operator, _begin(tenant_id or nobody)) as conn:
-            yield TenantTx(tenant_id or nobody, conn)
-
-    @asynccontextmanager
-    async def _transaction(self, pool: "asyncpg.Pool[Row]", begin: str) -> AsyncGenerator["PoolConnectionProxy[Row]"]:
-        try:
-            conn = await pool.acquire(timeout=self._acquire_timeout_s)
-        except _AWAY as error:
-            raise DatabaseUnavailable(retry_after=1) from error
-        try:
-            await conn.execute(begin)
-            yield conn
-            await conn.execute("COMMIT")
-        except BaseException as error:
-            if not conn.is_closed() and conn.is_in_transaction():
-                await conn.execute("ROLLBACK")
-            if isinstance(error, _AWAY):
-                raise DatabaseUnavailable(retry_after=1) from error
-            if isinstance(error, asyncpg.TransactionRollbackError):
-                detail = "The database gave another request way; nothing was changed, send this one again."
-                raise DatabaseUnavailable(detail, retry_after=1) from error
-            raise
-        finally:
-            await pool.release(conn)
+        of = tenant_id or UUID(int=0)
+        return _Transaction(self._operator, _begin(of), of, self._acquire_timeout_s)
 
     def connections_in_use(self) -> int:
         """How many connections of the application's pool are handed out."""
@@ -151,6 +125,58 @@ class Database:
         """Close both pools, waiting for what runs."""
         await self._app.close()
         await self._operator.close()
+
+
+class _Transaction:
+    """One transaction; a class, since every request pays for it several times."""
+
+    __slots__ = ("_acquire_timeout_s", "_begin", "_conn", "_pool", "_tenant_id")
+
+    def __init__(self, pool: "asyncpg.Pool[Row]", begin: str, tenant_id: UUID, acquire_timeout_s: float) -> None:
+        self._pool = pool
+        self._begin = begin
+        self._tenant_id = tenant_id
+        self._acquire_timeout_s = acquire_timeout_s
+        self._conn: PoolConnectionProxy[Row] | None = None
+
+    async def __aenter__(self) -> TenantTx:
+        try:
+            conn = self._conn = await self._pool.acquire(timeout=self._acquire_timeout_s)
+        except _AWAY as error:
+            raise DatabaseUnavailable(retry_after=1) from error
+        try:
+            await conn.execute(self._begin)
+        except BaseException as error:
+            await self._abandon(conn, error)
+            raise
+        return TenantTx(self._tenant_id, conn)
+
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        conn = self._conn
+        if conn is None:
+            return
+        if error is not None:
+            await self._abandon(conn, error)
+            return
+        try:
+            await conn.execute("COMMIT")
+        except BaseException as failed:
+            await self._abandon(conn, failed)
+            raise
+        await self._pool.release(conn)
+
+    async def _abandon(self, conn: "PoolConnectionProxy[Row]", error: BaseException) -> None:
+        """Roll back and give the connection back. Raises DatabaseUnavailable for what may pass."""
+        try:
+            if not conn.is_closed() and conn.is_in_transaction():
+                await conn.execute("ROLLBACK")
+        finally:
+            await self._pool.release(conn)
+        if isinstance(error, _AWAY):
+            raise DatabaseUnavailable(retry_after=1) from error
+        if isinstance(error, asyncpg.TransactionRollbackError):
+            detail = "The database gave another request way; nothing was changed, send this one again."
+            raise DatabaseUnavailable(detail, retry_after=1) from error
 
 
 def _begin(tenant_id: UUID) -> str:

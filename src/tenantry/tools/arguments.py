@@ -5,8 +5,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+from tenantry.domain.storable import is_storable
+
 _LARGEST = 1e15
-_KEEPABLE = re.compile(r"[^\x00\ud800-\udfff]*")
 
 
 def fault(schema: Mapping[str, Any], value: object, at: str = "arguments") -> str | None:
@@ -46,7 +47,7 @@ def _text_fault(schema: Mapping[str, Any], value: str, at: str) -> str | None:
         return f"{at} must have at most {schema['maxLength']} characters"
     if len(value) < schema.get("minLength", 0):
         return f"{at} must not be empty"
-    if not _KEEPABLE.fullmatch(value):
+    if not is_storable(value):
         return f"{at} holds a character that is none"
     if "pattern" in schema and not re.search(schema["pattern"], value):
         return f"{at} must match {schema['pattern']}"

@@ -9,6 +9,8 @@ from tenantry.outbound.client import CallFailed
 
 # What ends an attempt without a word from the service.
 _CUT_OFF = frozenset({"timeout", "refused"})
+# What ends it with an answer that nobody can read: the service took the call and may have done what it was asked.
+_UNREADABLE = frozenset({"too_large", "bad_answer"})
 # Of the time limit, so that an idempotent call that hangs can be sent again within it.
 _FIRST_SHARE = 2 / 3
 
@@ -32,7 +34,8 @@ class Attempts:
         """What `send` results in; it is given the seconds that it may take, and raises CallFailed.
 
         A read is sent again once after a broken connection, an idempotent call after a time-out too; anything else is
-        sent once. An effect that was perhaps asked for, and of which the service said nothing, is `unknown`.
+        sent once. An effect that was perhaps asked for, and of which the service said nothing that can be read, is
+        `unknown`.
         """
         ends = asyncio.get_running_loop().time() + self.limit_s
         twice = self.idempotent and not self.reads
@@ -57,10 +60,15 @@ class Attempts:
         unanswered = not failure.sent or failure.reason in _CUT_OFF
         if not self.reads and unanswered and (failure.sent or sent_before):
             return _UNKNOWN
+        if not self.reads and failure.sent and failure.reason in _UNREADABLE:
+            return ToolResult(
+                {"status": "unknown", "reason": failure.reason, "message": f"{failure.message} {_UNREAD}"}
+            )
         doubt = " Whether it did what it was asked is not known." if failure.sent and not self.reads else ""
         return ToolResult({"status": "failed", "reason": failure.reason, "message": failure.message + doubt})
 
 
+_UNREAD = "The service took the call, but what came of it cannot be read. It is not asked again; a person should check."
 _UNKNOWN = ToolResult(
     {
         "status": "unknown",

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from tenantry.api.conversations.schemas import MessageIn
 from tenantry.api.conversations.stream import event_data, inbound_message
 from tenantry.api.problems import problem, problem_body
-from tenantry.auth.principals import authenticate
+from tenantry.auth.identity import authenticate
 from tenantry.domain.access import Principal, Scope
 from tenantry.domain.errors import FieldError, InvalidInput, NotFound, TenantryError, Unauthenticated
 from tenantry.engine.turn import Engine

@@ -1,7 +1,6 @@
 """The answer as it is written: whole, or as server-sent events while it grows."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -12,7 +11,7 @@ from tenantry.domain.conversation import EventType
 from tenantry.domain.errors import TenantryError
 from tenantry.engine.events import LiveEvent, TurnDone
 from tenantry.engine.live import LiveTurn
-from tenantry.engine.watching import Position
+from tenantry.engine.watching import TurnReader
 
 STREAM: dict[int | str, dict[str, Any]] = {
     200: {
@@ -54,25 +53,18 @@ def _body(done: TurnDone) -> dict[str, Any]:
 
 async def stream_reply(live: LiveTurn) -> AsyncGenerator[bytes]:
     """The turn's events; the turn goes on when the client is gone."""
-    turn = live.turn
-    at = Position(live.seq, turn.id, live.attempt)
-    yield sse("accepted", {"turnId": turn.id, "conversationId": turn.conversation_id}, str(at))
+    turn, reader = live.turn, TurnReader(live)
+    yield sse("accepted", {"turnId": turn.id, "conversationId": turn.conversation_id}, reader.cursor())
     async for events in live.follow(SILENCE_S):
-        parts: list[bytes] = []
-        # A turn that waited has its attempt only when it is begun.
-        at = replace(at, attempt=live.attempt)
-        for event in merged(events):
-            at = at.past(event)
-            parts.append(sse(event.type, event.data, str(at)))
-        yield b"".join(parts) or COMMENT
+        yield b"".join([sse(event.type, event.data, reader.past(event)) for event in _merged(events)]) or COMMENT
     if live.done is not None:
-        yield sse("done", _body(live.done), str(at))
+        yield sse("done", _body(live.done), reader.cursor())
     else:
         error = live.error if isinstance(live.error, TenantryError) else TenantryError()
-        yield sse("error", problem_body(error), str(at))
+        yield sse("error", problem_body(error), reader.cursor())
 
 
-def merged(events: list[LiveEvent]) -> list[LiveEvent]:
+def _merged(events: list[LiveEvent]) -> list[LiveEvent]:
     """The events with pieces of text that follow each other as one."""
     if len(events) < 2:
         return events

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from tenantry.domain.agent import AgentDefinition
+from tenantry.domain.storable import is_storable
 from tenantry.domain.values import Known, VariableValue
 from tenantry.llm.base import FieldsNoted, ModelEvent, QuickReplies, VariableNoted, VariableRefused
 from tenantry.llm.chat_completions.answer_form import QUICK_REPLIES, VARIABLES, Wanted
 from tenantry.llm.quick_replies import offered_quick_replies, quick_replies_for
-from tenantry.llm.typed_values import WrongValue, field_value, keepable, variable_value
+from tenantry.llm.typed_values import WrongValue, field_value, variable_value
 
 MISSING = "is missing"
 _LONGEST_NAME = 64
@@ -58,7 +59,7 @@ class Reading:
         unknown = [name for name, raw in named.items() if raw is not None and self.agent.variable(name) is None]
         for name in unknown[:_MOST_UNKNOWN_NAMES]:
             short = name[:_LONGEST_NAME]
-            self.refused[short if keepable(short) else "?"] = "is no variable of this agent"
+            self.refused[short if is_storable(short) else "?"] = "is no variable of this agent"
 
     def _read_fields(self, wanted: Wanted, values: Mapping[str, Any]) -> None:
         for turn_field in wanted.turn_fields:

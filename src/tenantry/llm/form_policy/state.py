@@ -1,7 +1,7 @@
 """What the form policy remembers between messages, besides the values themselves."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime, time
 from typing import Any, Literal, get_type_hints
 
@@ -102,15 +102,12 @@ _HINTS = get_type_hints(DialogueState)
 
 def load_state(saved: Mapping[str, Any]) -> DialogueState:
     """The state that was saved; what is missing or not of this version's form is as at the start."""
-    state = DialogueState()
     if saved.get("version") != VERSION:
-        return state
-    for entry in fields(DialogueState):
-        if entry.name in saved:
-            try:
-                setattr(state, entry.name, msgspec.convert(saved[entry.name], _HINTS[entry.name]))
-            except msgspec.ValidationError:
-                continue
+        return DialogueState()
+    try:
+        state = msgspec.convert(saved, DialogueState)
+    except msgspec.ValidationError:
+        state = _what_fits(saved)
     wish = state.wanted
     if not all(_reads(date.fromisoformat, iso) for iso in (wish.day, wish.last_day)) or not all(
         _reads(time.fromisoformat, iso) for iso in (wish.at, wish.earliest, wish.latest)
@@ -119,6 +116,17 @@ def load_state(saved: Mapping[str, Any]) -> DialogueState:
     state.offers = [offer for offer in state.offers if offer and _reads(datetime.fromisoformat, offer)]
     if state.appointment and not (state.appointment.start and _reads(datetime.fromisoformat, state.appointment.start)):
         state.appointment = None
+    return state
+
+
+def _what_fits(saved: Mapping[str, Any]) -> DialogueState:
+    state = DialogueState()
+    for entry in fields(DialogueState):
+        if entry.name in saved:
+            try:
+                setattr(state, entry.name, msgspec.convert(saved[entry.name], _HINTS[entry.name]))
+            except msgspec.ValidationError:
+                continue
     return state
 
 
@@ -134,4 +142,4 @@ def _reads(read: Callable[[str], object], text: str) -> bool:
 
 def save_state(state: DialogueState) -> dict[str, Any]:
     """JSON values only."""
-    return {"version": VERSION, **asdict(state)}
+    return {"version": VERSION, **msgspec.to_builtins(state)}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time
+from functools import cached_property
 from typing import Any
 
 from tenantry.domain.agent import Variable, VariableType
@@ -51,7 +52,7 @@ class Turn:
         """The required variables that are asked for one by one."""
         return (v for v in self.agent.variables if v.required and v.name not in self.slot_names)
 
-    @property
+    @cached_property
     def slot_names(self) -> frozenset[str]:
         """The variables that are the wanted time of the appointment: a date with time, or a date and a time."""
         if SET not in self.tools:
