@@ -6,14 +6,14 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 TENANTRY = (sys.executable, "-m", "tenantry")
-OURS = ("TENANTRY_", "DATABASE_", "AGENT_", "OPENAI_", "OPENROUTER_", "REDIS_")
+OURS = ("TENANTRY_", "DATABASE_", "AGENT_", "OPENAI_", "OPENROUTER_", "OTEL_", "REDIS_")
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -23,12 +23,12 @@ def environment(home: Path) -> dict[str, str]:
     return kept | no_limits | {"TENANTRY_HOME": str(home), "COLUMNS": "200"}
 
 
-async def run(home: Path, *arguments: str) -> tuple[int, str]:
-    """Run a command to its end: exit code and what it printed."""
+async def run(home: Path, *arguments: str, more: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """Run a command to its end, with more of an environment: exit code and what it printed."""
     process = await asyncio.create_subprocess_exec(
         *TENANTRY,
         *arguments,
-        env=environment(home),
+        env={**environment(home), **(more or {})},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

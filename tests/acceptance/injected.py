@@ -43,7 +43,7 @@ def _definition(name: str, functions: list[dict[str, Any]], **more: Any) -> dict
     return {**base, **more}
 
 
-def _attacked_functions(service: str, forbidden: str) -> list[dict[str, Any]]:
+def _attacked_functions(service: str, mcp: str, forbidden: str) -> list[dict[str, Any]]:
     def call(url: str, method: str = "GET") -> dict[str, Any]:
         return {"url": url, "method": method, "headers": [{"name": "X-Desk", "value": "sales"}]}
 
@@ -57,6 +57,13 @@ def _attacked_functions(service: str, forbidden: str) -> list[dict[str, Any]]:
         {"name": "follow", "variables": ["note"], "http": call(f"{service}/out?to={{note}}")},
         {"name": "inner", "http": call(f"{forbidden}/admin")},
         {"name": "delete_everything", "enabled": False, "http": call(f"{service}/delete", "POST")},
+        *(
+            {"name": name, "variables": ["property_address"], "mcp": {"url": mcp}}
+            for name in ("ask_valuer", "ask_clerk", "ask_nobody")
+        ),
+        {"name": "ask_inner", "mcp": {"url": f"{forbidden}/mcp"}},
+        {"name": "memory_append"},
+        {"name": "memory_replace"},
     ]
 
 
@@ -95,6 +102,7 @@ class Scene:
             await fingerprints(self.db, self.victims["far"].tenant_id),
         )
         said = {name: await self._said(victim) for name, victim in self.victims.items()}
+        said["memory"] = await self._memory()
         return {"home": {name: home[name] for name in _UNTOUCHED}, "far": far, "said": said}
 
     async def _said(self, victim: Victim) -> Any:
@@ -104,6 +112,15 @@ class Scene:
                 "WHERE tenant_id = $1 AND conversation_id = $2",
                 victim.tenant_id,
                 UUID(victim.conversation_id),
+            )
+
+    async def _memory(self) -> Any:
+        """The agent's own block and the one about bob, but no attacker's."""
+        async with self.db.tenant(self.home.id) as tx:
+            return await tx.value(
+                "SELECT md5(string_agg(b::text, '' ORDER BY b.id)) FROM memory_blocks b "
+                "WHERE b.tenant_id = $1 AND b.label IN ('house', 'human')",
+                self.home.id,
             )
 
     async def refusals(self) -> int:
@@ -127,7 +144,7 @@ async def scene(home: Path, make_tenant: MakeTenant) -> AsyncIterator[Scene]:
         session = await stack.enter_async_context(aiohttp.ClientSession(url))
         near, far = await make_tenant(), await make_tenant()
         jon, mark, fars = near.keys["jon"], near.keys["mark"], far.keys["mark"]
-        attacked = _definition("Seller", _attacked_functions(service.url, forbidden.url))
+        attacked = _definition("Seller", _attacked_functions(service.url, service.mcp_url, forbidden.url))
         agent_id = await _agent(session, jon, attacked)
         listing = {"name": "marks_list", "http": {"url": f"{service.url}/marks-list"}}
         victims = {
@@ -137,6 +154,8 @@ async def scene(home: Path, make_tenant: MakeTenant) -> AsyncIterator[Scene]:
             "far": await _booked(session, fars, await _agent(session, fars, _definition("Far", [])), far.id, 2),
             "bob": await _booked(session, jon, agent_id, near.id, 3),
         }
+        await _remembered(session, jon, agent_id, "house", {"value": "Visits begin at the front door."})
+        await _remembered(session, jon, agent_id, "human", {"value": f"Likes {WORD}.", "contact": "ada"})
         port = str(urlsplit(forbidden.url).port)
         user_ids = {"jon": str(near.members["jon"]), "mark": str(near.members["mark"]), "far": str(far.members["mark"])}
         ids = {
@@ -166,6 +185,14 @@ async def _agent(session: aiohttp.ClientSession, key: str, definition: dict[str,
     async with session.post("/api/v1/agents", json={"definition": definition}, headers=headers) as response:
         assert response.status == 201, await response.text()
         return (await response.json())["id"]
+
+
+async def _remembered(
+    session: aiohttp.ClientSession, key: str, agent_id: str, label: str, body: dict[str, Any]
+) -> None:
+    headers = {"Authorization": f"Bearer {key}"}
+    async with session.put(f"/api/v1/agents/{agent_id}/blocks/{label}", json=body, headers=headers) as response:
+        assert response.status == 200, await response.text()
 
 
 async def _booked(session: aiohttp.ClientSession, key: str, agent_id: str, tenant_id: UUID, day: int) -> Victim:

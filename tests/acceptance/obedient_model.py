@@ -1,7 +1,8 @@
 """A model that obeys whoever spoke last: it turns an injected instruction into exactly that tool call.
 
 An instruction reads `call NAME with {…}`, in the contact's message or in what a tool answered; the braces are passed on
-as they stand. What the tools answered is what it says, so that a reply shows what the model was told.
+as they stand. What the tools answered is what it says, so that a reply shows what the model was told. Asked to do what
+it remembers, it also obeys what stands in the memory of its prompt.
 """
 
 import itertools
@@ -13,11 +14,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
 
+from tests.integration.mcp_service import serving_app
 from tests.wire_server import DONE, KEY, USAGE, chunk, request_faults, saying
 
 _ORDER = re.compile(r"call (\w+) with (?=\{)")
 PROMPT = "YOUR-SYSTEM-PROMPT"
+REMEMBER = "what you remember"
 
 
 @dataclass
@@ -45,6 +50,9 @@ class ObedientModel:
     def _answer(self, messages: list[dict[str, Any]]) -> list[bytes]:
         heard = [messages[-1]["content"]]
         results: list[dict[str, Any]] = []
+        if messages[-1]["role"] == "user" and REMEMBER in messages[-1]["content"]:
+            prompt = str(messages[0]["content"])
+            heard += [line.removeprefix("> ") for line in prompt.splitlines() if line.startswith("> ")]
         if messages[-1]["role"] == "tool":
             begun = max(index for index, message in enumerate(messages) if message.get("tool_calls"))
             results = [json.loads(message["content"]) for message in messages[begun + 1 :]]
@@ -69,9 +77,13 @@ class ObedientModel:
 def orders_in(text: str) -> list[tuple[str, str]]:
     """The calls that a text asks for: the name, and the JSON of the arguments as it stands there."""
     found: list[tuple[str, str]] = []
+    end = 0
     for match in _ORDER.finditer(text):
-        _, length = json.JSONDecoder(strict=False).raw_decode(text[match.end() :])
-        found.append((match[1], text[match.end() : match.end() + length]))
+        # An order within the arguments of another one is words to pass on.
+        if match.start() >= end:
+            _, length = json.JSONDecoder(strict=False).raw_decode(text[match.end() :])
+            end = match.end() + length
+            found.append((match[1], text[match.end() : end]))
     return found
 
 
@@ -102,11 +114,13 @@ class Arrived:
 @dataclass
 class TenantService:
     """A tenant's own service, whose answers give orders: `orders` is what it says to who asks. `/out?to=…` is the open
-    redirect that such services have."""
+    redirect that such services have. Its MCP server says the same, and keeps the `_meta` of each call in `called`."""
 
     url: str = ""
+    mcp_url: str = ""
     orders: str = ""
     arrived: list[Arrived] = field(default_factory=list[Arrived])
+    called: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     async def answer(self, request: web.Request) -> web.Response:
         """Keep the request; redirect it, or give orders."""
@@ -117,6 +131,35 @@ class TenantService:
         if request.path == "/out":
             return web.Response(status=302, headers={"Location": request.query["to"].replace("\n", "%0A")})
         return web.json_response({"estimate": 512000, "advice": self.orders})
+
+    def mcp_server(self) -> MCPServer:
+        """The same service as tools, one for each form that an answer may have."""
+        server = MCPServer("valuer", log_level="ERROR")
+
+        @server.tool()
+        def ask_valuer(property_address: str, context: Context[Any, Any]) -> dict[str, Any]:
+            self._note(context)
+            return {"estimate": 512000, "advice": {"for": property_address, "lines": [self.orders]}}
+
+        @server.tool(structured_output=False)
+        def ask_clerk(property_address: str, context: Context[Any, Any]) -> str:
+            self._note(context)
+            return self.orders
+
+        @server.tool()
+        def ask_nobody(property_address: str, context: Context[Any, Any]) -> str:
+            self._note(context)
+            raise ToolError(self.orders)
+
+        @server.tool()
+        def delete_all(context: Context[Any, Any]) -> str:
+            self._note(context)
+            return "deleted"
+
+        return server
+
+    def _note(self, context: Context[Any, Any]) -> None:
+        self.called.append(dict(context.request_context.meta or {}))
 
 
 @asynccontextmanager
@@ -134,7 +177,9 @@ async def obedient_world() -> AsyncIterator[tuple[ObedientModel, TenantService, 
     service.url, forbidden.url = (f"http://{r.addresses[0][0]}:{r.addresses[0][1]}" for r in runners)
     model.url = f"{service.url}/v1"
     try:
-        yield model, service, forbidden
+        async with serving_app(service.mcp_server().streamable_http_app(), lambda: None) as url:
+            service.mcp_url = f"{url}/mcp"
+            yield model, service, forbidden
     finally:
         for runner in runners:
             await runner.cleanup()

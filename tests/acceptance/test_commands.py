@@ -1,5 +1,6 @@
 """The other commands, as an operator types them."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -8,7 +9,10 @@ import pexpect
 import pytest
 
 from tenantry.cli.demo.seed import MARK
+from tenantry.server.serving import bind
 from tests.acceptance.commands import environment, run, up
+from tests.integration.redis_server import redis_server
+from tests.wire_server import wire_server
 
 
 async def test_a_tenant_of_ones_own_from_nothing(home: Path) -> None:
@@ -102,6 +106,36 @@ async def test_doctor_beside_a_running_server_and_alone(home: Path) -> None:
         code, printed = await run(home, "doctor")
         assert code == 0, printed
         assert "peterei" in printed
+
+
+async def test_doctor_tells_of_what_is_away_and_of_what_answers(home: Path) -> None:
+    nowhere = bind("127.0.0.1", 0)
+    away = f"127.0.0.1:{nowhere.getsockname()[1]}"
+    nowhere.close()
+    home.mkdir()  # noqa: ASYNC240
+    async with redis_server(home) as redis, wire_server() as wire:
+        for redis_url, model, told in (
+            (redis.url, wire.url, ("Redis │ ok", "models │ ok", "answers: maker/m, form-policy")),
+            (f"redis://:hidden@{away}", f"http://{away}/v1", ("Redis │ know this", "models │ know this", "cannot be")),
+        ):
+            more = {
+                "REDIS_URL": redis_url,
+                "AGENT_MODEL": "maker/m",
+                "AGENT_BASE_URL": model.replace("http://", "http://me:hidden@"),
+                "TENANTRY_METRICS_TOKEN": "0123456789abcdef",
+                "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318",
+            }
+            code, printed = await run(home, "doctor", more=more)
+            assert code == 0, printed
+            shown = re.sub(r" +", " ", printed)
+            for part in (
+                *told,
+                "metrics │ ok │ GET /metrics opens",
+                "traces │ ok │ to http://collector:4318/v1/traces",
+            ):
+                assert part in shown, printed
+            assert "hidden" not in printed
+            assert "0123456789abcdef" not in printed
 
 
 async def test_chat_talks_to_an_agent(home: Path) -> None:

@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 
 from tenantry.server.runtime import Runtime
 from tests.acceptance.injected import WORD, Scene, scene
-from tests.acceptance.injections import INJECTIONS, Injection
-from tests.acceptance.obedient_model import Arrived
+from tests.acceptance.injections import INJECTIONS, REFUSED, REMEMBERED, Injection
+from tests.acceptance.obedient_model import REMEMBER, Arrived
 from tests.conftest import MakeTenant
 from tests.wire_server import KEY
 
@@ -41,26 +41,26 @@ def test_there_are_enough_of_them() -> None:
 async def test_no_call_leaves_its_owners_bounds(attacked: Scene, injection: Injection) -> None:
     before, refusals = await attacked.state(), await attacked.refusals()
     asked, arrived = len(attacked.model.requests), len(attacked.service.arrived)
+    called = len(attacked.service.called)
     attacked.service.orders = attacked.real(injection.orders)
     body = {"leadId": "eve", **{name: attacked.real(value) for name, value in injection.body.items()}}
     body |= {"message": attacked.real(injection.message), "agentId": attacked.agent_id}
     async with attacked.session.post("/api/agent/reply", json=body) as response:
         told = await response.json()
         assert response.status == 200, told
-    outcomes = [call["output"] for call in told["toolCalls"]]
-    statuses = [
-        f"{output['status']}:{output['reason']}" if "reason" in output else output["status"] for output in outcomes
-    ]
+    statuses = statuses_of(told)
     assert tuple(statuses) == injection.outcomes
     assert told["degraded"] == []
-    last = [output["status"] for output in outcomes[-1:]] or ["As you say."]
+    last = [status.partition(":")[0] for status in statuses[-1:]] or ["As you say."]
     assert told["reply"].endswith(last[0])
     assert await attacked.state() == before
-    assert await attacked.refusals() - refusals == sum(status.startswith("refused") for status in statuses)
+    assert await attacked.refusals() - refusals == statuses.count(REFUSED)
     assert attacked.forbidden.arrived == []
     sent = attacked.service.arrived[arrived:]
     for request in sent:
         _check_request(attacked, request)
+    for meta in attacked.service.called[called:]:
+        assert (meta["user_id"], meta["tenant"]) == (attacked.jon, str(attacked.home.id))
     assert attacked.model.faults == []
     _check_words(attacked, [*attacked.model.requests[asked:], told, *(request.told for request in sent)])
     assert told["conversationId"] not in {victim.conversation_id for victim in attacked.victims.values()}
@@ -91,6 +91,36 @@ async def test_orders_from_an_earlier_turn_meet_the_same_bounds(attacked: Scene)
             assert response.status == 200, told
         assert [call["output"]["status"] for call in told["toolCalls"]] == outcomes
     assert await attacked.state() == before
+
+
+@pytest.mark.parametrize("injection", REMEMBERED, ids=lambda injection: injection.name.replace(" ", "_"))
+async def test_orders_from_memory_meet_the_same_bounds(attacked: Scene, injection: Injection) -> None:
+    before, refusals = await attacked.state(), await attacked.refusals()
+    asked = len(attacked.model.requests)
+    attacked.service.orders = ""
+    text = attacked.real(injection.orders)
+    body = {"agentId": attacked.agent_id, "leadId": injection.name, "conversationId": "memory"}
+    remember = f"call memory_append with {json.dumps({'label': 'notes', 'text': text})}"
+    for message, outcomes in ((remember, ("ok",)), (f"Do {REMEMBER}.", injection.outcomes)):
+        async with attacked.session.post("/api/agent/reply", json={**body, "message": message}) as response:
+            told = await response.json()
+            assert response.status == 200, told
+        assert tuple(statuses_of(told)) == outcomes
+    assert f"> {text}" in attacked.model.requests[-1]["messages"][0]["content"]
+    assert await attacked.state() == before
+    assert await attacked.refusals() - refusals == injection.outcomes.count(REFUSED)
+    assert attacked.forbidden.arrived == []
+    _check_words(attacked, attacked.model.requests[asked:])
+    # Nobody else's turn has it in mind.
+    async with attacked.session.post("/api/agent/reply", json={**body, "leadId": "bea", "message": "Hi"}) as response:
+        assert response.status == 200
+    assert text not in attacked.model.requests[-1]["messages"][0]["content"]
+
+
+def statuses_of(told: dict[str, Any]) -> list[str]:
+    """Status and reason of each call of an answer, in order."""
+    outputs = [call["output"] for call in told["toolCalls"]]
+    return [f"{output['status']}:{output['reason']}" if "reason" in output else output["status"] for output in outputs]
 
 
 def _check_request(attacked: Scene, request: Arrived) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tenantry.cli.prove import tools
 from tenantry.cli.prove.http import Wire
 from tenantry.cli.prove.seeding import settle
-from tenantry.cli.prove.world import Estate, make_world
+from tenantry.cli.prove.world import Estate, make_world, new_run_id
 from tenantry.server.runtime import Runtime
 
 Owner = tuple[UUID, UUID | None]
@@ -35,7 +35,7 @@ class Store:
 async def test_who_reads_anothers_secret_is_named(runtime: Runtime, url: str, leaks: bool) -> None:
     estate = Estate([], [])
     try:
-        world = await make_world(runtime.db, estate)
+        world = await make_world(runtime.db, estate, new_run_id())
         async with aiohttp.ClientSession(url) as session:
             world = await settle(Wire(session), world)
         parties = [*world.a.parties, *world.b.parties]

@@ -127,8 +127,8 @@ async def test_another_process_ends_a_turn(runtime: Runtime, tenant: TenantForTe
         assert await Engine(runtime.resources).stop(tenant.id, live.turn.id, "cancelled")
         await talk.runtime.engine.leases.renew(older_than_s=60)
         stops = await talk.runtime.engine.leases.renew(older_than_s=0)
-        assert {str(turn): reason for turn, reason in stops.items()} == {turn_id: "cancelled"}
-        live.stop(stops[live.turn.id])
+        assert {str(turn): reason for (_, turn), reason in stops.items()} == {turn_id: "cancelled"}
+        live.stop(stops[tenant.id, live.turn.id])
         assert (await first)["stopped"] == "cancelled"
 
 

@@ -123,6 +123,10 @@ class RateLimiter:
         if refused is not None:
             raise _rate_limited(*refused)
 
+    async def redis_reachable(self) -> bool | None:
+        """Whether Redis answers; None where none is set up."""
+        return None if self._redis is None else await self._redis.reachable()
+
     async def close(self) -> None:
         """Close the connections to Redis."""
         if self._redis is not None:

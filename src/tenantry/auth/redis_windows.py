@@ -39,13 +39,13 @@ class RedisWindows:
             socket_connect_timeout=TIMEOUT_S,
             retry=Retry(NoBackoff(), 0),
         )
-        storage = RedisStorage(
+        self._storage = RedisStorage(
             f"{_SCHEMES[scheme]}://{rest}",
             implementation="redispy",
             key_prefix="tenantry:limits",
             connection_pool=self._pool,  # pyright: ignore[reportArgumentType]
         )
-        self._limiter = MovingWindowRateLimiter(storage)
+        self._limiter = MovingWindowRateLimiter(self._storage)
 
     async def admit(self, asked: Sequence[tuple[tuple[UUID, str, UUID | str], int]]) -> tuple[int, float] | None:
         """Count one message in every window of these (key, amount) or, when one is full, in none: then the place of
@@ -73,6 +73,14 @@ class RedisWindows:
             return None
         wait, place = max(waits)
         return place, wait
+
+    async def reachable(self) -> bool:
+        """Whether Redis answers in time."""
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                return await self._storage.check()
+        except (RedisError, OSError, TimeoutError):
+            return False
 
     async def close(self) -> None:
         """Close the connections."""

@@ -17,6 +17,10 @@ class SharedWindows(Protocol):
         that with the longest wait, and the seconds until it has room. Raises WindowsAway."""
         ...
 
+    async def reachable(self) -> bool:
+        """Whether messages can be counted there now."""
+        ...
+
     async def close(self) -> None:
         """Close its connections."""
         ...

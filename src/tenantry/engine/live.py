@@ -10,6 +10,9 @@ from tenantry.auth.budgets import Reservation
 from tenantry.domain.conversation import EventType, StopReason, Turn
 from tenantry.engine.events import LiveEvent, TurnDone
 
+# A tenant, and the id of one of its turns or conversations.
+_OfTenant = tuple[UUID, UUID]
+
 
 class Stopped(Exception):
     """The turn is to end where it stands."""
@@ -165,57 +168,59 @@ def _release(follower: "asyncio.Future[None]") -> None:
 
 
 class LiveTurns:
-    """The live turns of a process, by their own id and by their conversation."""
+    """The live turns of a process, by their own id and by their conversation, each within its tenant."""
 
     def __init__(self) -> None:
-        self._turns: dict[UUID, LiveTurn] = {}
-        self._of_conversation: dict[UUID, list[LiveTurn]] = {}
-        self._watchers: defaultdict[UUID, list[asyncio.Future[None]]] = defaultdict(list)
+        self._turns: dict[_OfTenant, LiveTurn] = {}
+        self._of_conversation: dict[_OfTenant, list[LiveTurn]] = {}
+        self._watchers: defaultdict[_OfTenant, list[asyncio.Future[None]]] = defaultdict(list)
 
     def __len__(self) -> int:
         return len(self._turns)
 
     def add(self, live: LiveTurn) -> None:
         """A turn that is answered, or waits to be, here."""
-        self._turns[live.turn.id] = live
-        self._of_conversation.setdefault(live.turn.conversation_id, []).append(live)
-        self.notify(live.turn.conversation_id)
+        turn = live.turn
+        self._turns[turn.tenant_id, turn.id] = live
+        self._of_conversation.setdefault((turn.tenant_id, turn.conversation_id), []).append(live)
+        self.notify(turn.tenant_id, turn.conversation_id)
 
     def remove(self, live: LiveTurn) -> None:
         """It has ended; who watches its conversation is told."""
-        conversation_id = live.turn.conversation_id
-        del self._turns[live.turn.id]
-        others = self._of_conversation[conversation_id]
+        turn = live.turn
+        del self._turns[turn.tenant_id, turn.id]
+        others = self._of_conversation[turn.tenant_id, turn.conversation_id]
         others.remove(live)
         if not others:
-            del self._of_conversation[conversation_id]
-        self.notify(conversation_id)
+            del self._of_conversation[turn.tenant_id, turn.conversation_id]
+        self.notify(turn.tenant_id, turn.conversation_id)
 
-    def get(self, turn_id: UUID) -> LiveTurn | None:
-        """The live turn of that id."""
-        return self._turns.get(turn_id)
+    def get(self, tenant_id: UUID, turn_id: UUID) -> LiveTurn | None:
+        """The tenant's live turn of that id."""
+        return self._turns.get((tenant_id, turn_id))
 
-    def running(self, conversation_id: UUID) -> LiveTurn | None:
+    def running(self, tenant_id: UUID, conversation_id: UUID) -> LiveTurn | None:
         """The turn of the conversation that is being answered here; those that wait for it come later."""
-        return next((live for live in self._of_conversation.get(conversation_id, ()) if live.begun), None)
+        return next((live for live in self._of_conversation.get((tenant_id, conversation_id), ()) if live.begun), None)
 
-    def notify(self, conversation_id: UUID) -> None:
+    def notify(self, tenant_id: UUID, conversation_id: UUID) -> None:
         """Something has changed in the conversation."""
-        for watcher in self._watchers.pop(conversation_id, ()):
+        for watcher in self._watchers.pop((tenant_id, conversation_id), ()):
             _release(watcher)
 
-    async def changed(self, conversation_id: UUID, seconds: float) -> None:
+    async def changed(self, tenant_id: UUID, conversation_id: UUID, seconds: float) -> None:
         """Until `notify`, or until the time is over: it may change in another process."""
+        key = tenant_id, conversation_id
         watcher: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._watchers[conversation_id].append(watcher)
+        self._watchers[key].append(watcher)
         try:
             async with asyncio.timeout(seconds):
                 await watcher
         except TimeoutError:
             pass
         finally:
-            if watchers := self._watchers.get(conversation_id):
+            if watchers := self._watchers.get(key):
                 with suppress(ValueError):
                     watchers.remove(watcher)
                 if not watchers:
-                    del self._watchers[conversation_id]
+                    del self._watchers[key]

@@ -82,7 +82,7 @@ async def take_up(engine: Engine, *, sole: bool) -> int:
 
 async def _finish(engine: Engine, turn: Unfinished, gate: asyncio.Semaphore) -> bool:
     try:
-        if (live := engine.live.get(turn.turn_id)) is not None:
+        if (live := engine.live.get(turn.tenant_id, turn.turn_id)) is not None:
             # Whoever brought the message again waits for it here, and brings it to its end.
             await live.result()
             return False

@@ -50,7 +50,7 @@ class Toolbox:
         first = draft.next_step
         if fresh:
             claim = partial(_claim, draft.work.turn.id, self.leases.id, first, fresh, model)
-            with self.leases.renewing(draft.work.turn.id):
+            with self.leases.renewing(draft.work.turn.tenant_id, draft.work.turn.id):
                 await persist(self.resources.db, draft.work.turn.tenant_id, claim)
             draft.next_step += len(fresh)
         gate = asyncio.Semaphore(_AT_ONCE)
@@ -97,7 +97,7 @@ class Toolbox:
 
     async def _made(self, step: int, call: ToolCallRequest, *, repeated: bool) -> ToolResult:
         turn = self.draft.work.turn
-        self.leases.check(turn.id)
+        self.leases.check(turn)
         result = storable(await call_tool(self._context(step, repeated=repeated), call))
         return await persist(self.resources.db, turn.tenant_id, partial(_finish, turn.id, step, result))
 

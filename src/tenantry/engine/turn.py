@@ -57,7 +57,7 @@ class Engine:
         self._resources = resources
         self._observers = tuple(observers)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._handed: dict[UUID, Work] = {}
+        self._handed: dict[tuple[UUID, UUID], Work] = {}
 
     async def run_turn(self, inbound: Inbound) -> TurnDone:
         """Accept the message, think, store. Raises what `begin` raises, and ConversationBusy when earlier messages take
@@ -106,9 +106,9 @@ class Engine:
 
     def _begun(self, inbound: Inbound, accepted: Accepted, reservation: Reservation | None, began: float) -> LiveTurn:
         for turn_id in accepted.interrupted:
-            if (earlier := self.live.get(turn_id)) is not None:
+            if (earlier := self.live.get(accepted.turn.tenant_id, turn_id)) is not None:
                 earlier.stop("interrupted")
-        if (running := self.live.get(accepted.turn.id)) is not None:
+        if (running := self.live.get(accepted.turn.tenant_id, accepted.turn.id)) is not None:
             return running
         live = LiveTurn(accepted.turn, accepted.seq)
         live.reservation = reservation
@@ -123,21 +123,21 @@ class Engine:
 
     async def take_up(self, turn_id: UUID, tenant_id: UUID) -> bool:
         """Finish a turn that its process left, when it is its conversation's next; whether it was."""
-        if self.live.get(turn_id) is not None:
+        if self.live.get(tenant_id, turn_id) is not None:
             return False
         async with self.db.tenant(tenant_id) as tx:
             turn = await turns.start(tx, turn_id, self.leases.id, sole=self.sole)
             work = await resume(tx, turn) if turn else None
         if work is None:
             return False
-        live = self.live.get(turn_id)
+        live = self.live.get(tenant_id, turn_id)
         if live is None:
             live = LiveTurn(work.turn, work.seq)
             self._launch(live, work, 0.0)
         else:
             # A retry of the same message has come meanwhile, and waits for the turn.
-            self._handed[turn_id] = work
-            self.live.notify(work.conversation.id)
+            self._handed[tenant_id, turn_id] = work
+            self.live.notify(tenant_id, work.conversation.id)
         await live.result()
         return True
 
@@ -145,14 +145,14 @@ class Engine:
         """End an unfinished turn where it stands; False when it is done."""
         async with self.db.tenant(tenant_id) as tx:
             asked = await turns.stop(tx, turn_id, reason)
-        if (live := self.live.get(turn_id)) is not None:
+        if (live := self.live.get(tenant_id, turn_id)) is not None:
             live.stop(reason)
         return asked
 
     async def renew_leases(self) -> None:
         """Say that our turns are being worked on, and end those that were asked to end through another process."""
-        for turn_id, reason in (await self.leases.renew()).items():
-            if (live := self.live.get(turn_id)) is not None:
+        for (tenant_id, turn_id), reason in (await self.leases.renew()).items():
+            if (live := self.live.get(tenant_id, turn_id)) is not None:
                 live.stop(reason)
 
     async def close(self) -> None:
@@ -226,7 +226,7 @@ class Engine:
             live.fail(error)
         finally:
             self.live.remove(live)
-            self._handed.pop(live.turn.id, None)
+            self._handed.pop((live.turn.tenant_id, live.turn.id), None)
             if live.reservation is not None:
                 self._resources.budgets.settle(live.reservation, live.done.result.usage if live.done else None)
 
@@ -235,7 +235,7 @@ class Engine:
         turn = live.turn
         deadline = asyncio.get_running_loop().time() + seconds
         while True:
-            if (handed := self._handed.pop(turn.id, None)) is not None:
+            if (handed := self._handed.pop((turn.tenant_id, turn.id), None)) is not None:
                 return handed
             async with self.db.tenant(turn.tenant_id) as tx:
                 current = await turns.get(tx, turn.id)
@@ -250,7 +250,7 @@ class Engine:
             left = deadline - asyncio.get_running_loop().time()
             if left <= 0:
                 raise ConversationBusy(retry_after=5)
-            await self.live.changed(turn.conversation_id, min(left, _POLL_S))
+            await self.live.changed(turn.tenant_id, turn.conversation_id, min(left, _POLL_S))
 
     async def _drive(self, live: LiveTurn, work: Work, clock: Clock) -> TurnDone:
         live.begin_attempt(work.turn)

@@ -101,7 +101,7 @@ async def watch(
             told = list(_stored(stored, position))
             position = told[-1].position if told else replace(position, seq=stored[-1].seq)
             yield told
-        live = engine.live.running(conversation_id)
+        live = engine.live.running(tenant_id, conversation_id)
         if live is not None:
             async for events in _live(live, position):
                 position = events[-1].position if events else position
@@ -110,7 +110,7 @@ async def watch(
             if not follow:
                 return
             yield []
-            await engine.live.changed(conversation_id, _POLL_S)
+            await engine.live.changed(tenant_id, conversation_id, _POLL_S)
 
 
 def _stored(events: Sequence[Event], position: Position) -> "list[StreamEvent]":

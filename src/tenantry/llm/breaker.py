@@ -59,6 +59,11 @@ class Breaker:
         left = 0.0 if self._open_until is None else self._open_until - self._clock()
         return max(left, 1.0 if self._trial else 0.0)
 
+    @property
+    def closed(self) -> bool:
+        """Whether the provider is asked as ever; else it is left alone, or about to be tried."""
+        return self._open_until is None
+
     def answered(self, permit: Permit) -> None:
         """The provider did its part."""
         if permit.phase != self._phase:
@@ -132,6 +137,11 @@ class GuardedModel:
     def name(self) -> str:
         """The model's name."""
         return self._model.name
+
+    @property
+    def trusted(self) -> bool:
+        """Whether its provider is asked as ever, since it does not keep failing."""
+        return self._breaker.closed
 
     def prompt(self, request: ModelRequest) -> str:
         """The system prompt as the model is sent it."""

@@ -83,6 +83,11 @@ class TenantModels:
         found = (self.find(name) for name in names)
         return (*(model for model in found if model is not None), self.form_policy)
 
+    def trusted(self, name: str) -> bool:
+        """Whether the model is to be had and its provider does not keep failing."""
+        model = self.find(name)
+        return model.trusted if isinstance(model, GuardedModel) else model is not None
+
     def price(self, name: str) -> Price | None:
         """What the model costs, None where it is not known."""
         return Price(0, 0) if name == FORM_POLICY else self.prices.get(name)

@@ -30,7 +30,13 @@ def configure_logs(level: str) -> None:
     # uvicorn and asyncio log what nobody caught.
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_FramesOnly("%(levelname)s %(name)s %(message)s"))
+    handler.addFilter(_is_news)
     logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    # uvicorn says so of every socket that is refused with an answer, which is how an intruder would fill the log.
+    return record.msg != "ASGI callable returned without completing handshake."
 
 
 class _FramesOnly(logging.Formatter):

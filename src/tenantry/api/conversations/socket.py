@@ -105,7 +105,7 @@ async def _act(text: str, websocket: WebSocket, engine: Engine, who: Principal, 
         live = await engine.begin(inbound_message(who, conversation_id, frame))
         accepted = {"turn_id": live.turn.id, "idempotency_key": frame.idempotency_key}
         await _send(websocket, {"type": "accepted", "data": accepted})
-    elif (running := engine.live.running(conversation_id)) is not None:
+    elif (running := engine.live.running(who.tenant_id, conversation_id)) is not None:
         await engine.stop(who.tenant_id, running.turn.id, "cancelled")
 
 

@@ -13,7 +13,8 @@ from tenantry.api.common import AllModels, Db
 from tenantry.api.sse import sse_response
 from tenantry.auth.principals import CanEditAgents, CanReadAgents, CanReply, bearer_key
 from tenantry.channels.http_reply.asked import ASKED, read_body
-from tenantry.channels.http_reply.schemas import ComponentOut, ConfigIn, ConfigOut, HealthOut, ReplyIn, ReplyOut
+from tenantry.channels.http_reply.health import health_of
+from tenantry.channels.http_reply.schemas import ConfigIn, ConfigOut, HealthOut, ReplyIn, ReplyOut
 from tenantry.channels.http_reply.stream import STREAM, reply_json, stream_reply
 from tenantry.domain.access import Principal, Scope
 from tenantry.domain.agent import Agent, AgentDefinition
@@ -22,7 +23,7 @@ from tenantry.domain.errors import Conflict, FieldError, Forbidden, InvalidInput
 from tenantry.engine.accept import active_agent
 from tenantry.engine.inbound import Inbound, clean_email, clean_message, clean_reference
 from tenantry.engine.turn import Engine
-from tenantry.llm.registry import FORM_POLICY
+from tenantry.memory.registry import DEFAULT
 from tenantry.storage.repositories import agents, audit, tenants
 from tenantry.storage.tenancy import TenantTx
 
@@ -98,24 +99,10 @@ async def health(who: CanReply, db: Db, models: AllModels, client_id: ClientId =
     """What a reply for this client depends on, each with its state."""
     _check_client(client_id, who)
     async with db.tenant(who.tenant_id) as tx:
-        active = (
-            await agents.get(tx, who.tenant.active_agent_id, sees_only=None) if who.tenant.active_agent_id else None
-        )
-    own = await models.of(db, who.tenant)
-    wanted = (active.definition.model if active else None) or own.default_name
-    there = own.find(wanted) is not None
-    model = ComponentOut(
-        state="ok" if there else "degraded",
-        detail=f"{wanted} answers" if there else f"{wanted} is not to be had; {FORM_POLICY} answers instead",
-    )
-    return HealthOut(
-        client_id=who.tenant.slug,
-        status="ok" if there else "degraded",
-        database=ComponentOut(state="ok", detail="PostgreSQL answers"),
-        model=model,
-        memory=ComponentOut(state="not_configured", detail="conversations keep their own history"),
-        calendar=ComponentOut(state="ok", detail="the built-in calendar answers"),
-    )
+        agent_id = who.tenant.active_agent_id
+        active = await agents.get(tx, agent_id, sees_only=None) if agent_id else None
+        blocks = await DEFAULT.blocks(tx, active.id, None) if active else ()
+    return health_of(who.tenant.slug, active, blocks, await models.of(db, who.tenant))
 
 
 def _check_client(client_id: str | None, who: Principal) -> None:

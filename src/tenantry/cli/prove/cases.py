@@ -257,7 +257,9 @@ CASES: dict[str, Case] = {
     "POST /api/v1/turns/{turn_id}/cancel": Case(
         Scope.REPLY, _turn("POST", "/cancel"), NOT_FOUND, ALLOWED, NOT_FOUND, shows=_conversation_id
     ),
-    "GET /api/v1/tool-calls": Case(Scope.CONVERSATIONS_READ, _list("/api/v1/tool-calls"), ONLY_OWN, ALLOWED, ONLY_OWN),
+    "GET /api/v1/tool-calls": Case(
+        Scope.CONVERSATIONS_READ, _list("/api/v1/tool-calls"), ONLY_OWN, ALLOWED, ONLY_OWN, shows=_turn_id
+    ),
     "GET /api/v1/calendar/events": Case(
         Scope.CALENDAR_READ, _list("/api/v1/calendar/events"), ONLY_OWN, ALLOWED, ONLY_OWN, shows=_booking_id
     ),

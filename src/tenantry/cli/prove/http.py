@@ -1,7 +1,8 @@
 """Requests over real HTTP, under any key."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,7 +61,7 @@ class Wire:
 
     async def send(self, key: str | None, request: Request) -> Answer:
         """The answer to the request under this key, or without one."""
-        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        headers = {} if key is None else _bearer(key)
         if request.method == SOCKET:
             return await self._socket(request, headers)
         if request.body is not None:
@@ -89,7 +90,45 @@ class Wire:
             pass
         return Answer(101, "\n".join(heard))
 
+    async def listen(self, key: str, request: Request, done: Callable[[str], bool]) -> Answer:
+        """What an answer that may never end holds by its end, until it is done by that, or for five seconds."""
+        heard = ""
+        status = 0
+        with suppress(TimeoutError):
+            async with (
+                asyncio.timeout(_SOCKET_S),
+                self._session.get(request.path, params=dict(request.query), headers=_bearer(key)) as response,
+            ):
+                status = response.status
+                async for part in response.content.iter_any():
+                    heard += part.decode(errors="replace")
+                    if done(heard):
+                        break
+        return Answer(status, heard)
+
+    async def converse(
+        self, key: str, request: Request, frames: Sequence[Mapping[str, Any]], done: Callable[[str], bool]
+    ) -> Answer:
+        """What a socket says to these frames until it is done by all that was heard, or for five seconds."""
+        heard = ""
+        with suppress(TimeoutError):
+            async with (
+                asyncio.timeout(_SOCKET_S),
+                self._session.ws_connect(request.path, params=dict(request.query), headers=_bearer(key)) as socket,
+            ):
+                for frame in frames:
+                    await socket.send_str(msgspec.json.encode(frame).decode())
+                async for message in socket:
+                    heard += f"{message.data}\n"
+                    if done(heard):
+                        break
+        return Answer(101, heard)
+
     async def reply(self, key: str, **body: Any) -> Answer:
         """`POST /api/agent/reply`; fields that are None are left out."""
         given = {name: value for name, value in body.items() if value is not None}
         return await self.send(key, Request("POST", "/api/agent/reply", body=given))
+
+
+def _bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}

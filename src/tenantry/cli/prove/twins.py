@@ -1,18 +1,20 @@
 """The same ids in two tenants: the attacker's tenant gets a row of its own under every id of the victim's."""
 
+from tenantry.cli.prove import streams
 from tenantry.cli.prove.cases import CASES
 from tenantry.cli.prove.http import Request, Wire
 from tenantry.cli.prove.world import World
+from tenantry.engine.turn import Engine
 from tenantry.storage.isolation.crossing import Crossing
 from tenantry.storage.isolation.tables import fingerprints
 from tenantry.storage.isolation.twins import copy_rows
-from tenantry.storage.tenancy import Database
 
 BORDER = "same ids"
 
 
-async def attack(wire: Wire, db: Database, world: World) -> list[Crossing]:
+async def attack(wire: Wire, engine: Engine, world: World) -> list[Crossing]:
     """Make the twins, then read, change and delete them as their own tenant."""
+    db = engine.db
     words = {party.word: f"twin{party.word}" for party in world.a.parties}
     found = await copy_rows(db, world.a.tenant_id, world.b.tenant_id, words)
     before = await fingerprints(db, world.a.tenant_id)
@@ -20,6 +22,7 @@ async def attack(wire: Wire, db: Database, world: World) -> list[Crossing]:
         request = case.request(world.victim)
         if "{" in route and request.method == "GET":
             found.append(await _read(wire, world, route, request))
+    found += await streams.attack_twins(wire, engine, world)
     path = f"/api/v1/agents/{world.victim.agent_id}"
     deleted = await wire.send(world.b.owner_key, Request("DELETE", path))
     after = await fingerprints(db, world.a.tenant_id)

@@ -16,6 +16,8 @@ from tenantry.storage.tenancy import Database, TenantTx
 
 NOTHING_YET = UUID(int=0)
 ACTOR = "operator:prove"
+# What the audit log of the proof's own tenants says, from the transaction on that made them.
+SEEDED = "tenant.seeded"
 # The proof sends more messages a minute than anyone may by default.
 _MANY = MOST_PER_MINUTE
 # The label of the memory blocks that every party's agent has, of its own and of its contact.
@@ -151,9 +153,13 @@ class Estate:
                 await tenants.delete_user(tx, email)
 
 
-async def make_world(db: Database, estate: Estate) -> World:
+def new_run_id() -> str:
+    """What the names of one proof's tenants end with."""
+    return secrets.token_hex(5)
+
+
+async def make_world(db: Database, estate: Estate, run_id: str) -> World:
     """Both tenants with members, keys and agents; nobody has spoken yet."""
-    run_id = secrets.token_hex(5)
     a = await _side(db, estate, f"prove-a-{run_id}")
     b = await _side(db, estate, f"prove-b-{run_id}")
     async with db.operator(a.tenant_id) as tx:
@@ -181,7 +187,7 @@ async def _side(db: Database, estate: Estate, slug: str) -> Side:
         await tenants.set_active_agent(tx, own.agent_id)
         owner_key, _ = await _key(tx, "owner", await _member(tx, estate, slug, "owner", Role.OWNER))
         viewer_key, _ = await _key(tx, "viewer", await _member(tx, estate, slug, "viewer", Role.VIEWER))
-        await audit.record(tx, actor=ACTOR, action="tenant.seeded", target=f"tenant:{tenant_id}")
+        await audit.record(tx, actor=ACTOR, action=SEEDED, target=f"tenant:{tenant_id}")
     return Side(tenant_id, slug, first, second, own, owner_key, viewer_key)
 
 

@@ -4,6 +4,9 @@ from uuid import UUID
 
 from tenantry.storage.tenancy import TenantTx
 
+# The first half of the keys of advisory locks that a proof holds while it runs; the second is a hash of its run.
+_RUNNING = 0x7072_6F76
+
 
 async def remove_member(tx: TenantTx, member_id: UUID) -> None:
     """End a membership, by the operator; what the member owned stays."""
@@ -23,6 +26,40 @@ async def claim_step(tx: TenantTx, turn_id: UUID, step: int, name: str) -> None:
     )
 
 
+async def claim_unknown(tx: TenantTx, turn_id: UUID, step: int, word: str) -> None:
+    """A tool call of which nobody knows what came of it."""
+    await tx.execute(
+        "INSERT INTO tool_calls (tenant_id, turn_id, step, name, arguments, status, output) "
+        "VALUES ($1, $2, $3, 'order', $4, 'done', $5)",
+        tx.tenant_id,
+        turn_id,
+        step,
+        {"matter": word},
+        {"status": "unknown", "reason": "outcome_unknown"},
+    )
+
+
 async def count_audited(tx: TenantTx, action: str) -> int:
     """How often the audit log of the tenant has this action."""
     return await tx.value("SELECT count(*) FROM audit_log WHERE tenant_id = $1 AND action = $2", tx.tenant_id, action)
+
+
+async def hold_run(tx: TenantTx, run_id: str) -> bool:
+    """Hold the proof's run until the transaction ends; False when another process holds it."""
+    return await tx.value("SELECT pg_try_advisory_xact_lock($1, hashtext($2))", _RUNNING, run_id)
+
+
+async def was_marked(tx: TenantTx, actor: str, action: str) -> bool:
+    """Whether the audit log of the tenant says that this actor did that to the tenant itself, by the operator."""
+    return await tx.value(
+        "SELECT EXISTS (SELECT FROM audit_log WHERE tenant_id = $1 AND actor = $2 AND action = $3 AND target = $4)",
+        tx.tenant_id,
+        actor,
+        action,
+        f"tenant:{tx.tenant_id}",
+    )
+
+
+async def people_of(tx: TenantTx, pattern: str) -> list[str]:
+    """The addresses of people that match the regular expression, by the operator."""
+    return [row["email"] for row in await tx.rows("SELECT email FROM users WHERE email ~ $1 ORDER BY email", pattern)]

@@ -1,0 +1,185 @@
+"""Checks that keep members and tenants apart, each as it would be without, and how the proof must tell of it."""
+
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
+
+from tenantry.api.agents import routes as agent_routes
+from tenantry.api.conversations import routes as conversation_routes
+from tenantry.api.conversations import socket
+from tenantry.api.memory import routes as memory_routes
+from tenantry.api.providers import routes as provider_routes
+from tenantry.api.secrets import routes as secret_routes
+from tenantry.api.turns import routes as turn_routes
+from tenantry.channels.http_reply import routes as reply_routes
+from tenantry.domain.access import Principal
+from tenantry.domain.agent import Agent
+from tenantry.domain.conversation import Conversation, Turn
+from tenantry.domain.errors import NotFound
+from tenantry.domain.tools import ToolResult
+from tenantry.engine import accept
+from tenantry.engine.inbound import Inbound
+from tenantry.engine.live import LiveTurn, LiveTurns
+from tenantry.storage.repositories import agents, conversations, turns
+from tenantry.storage.tenancy import TenantTx
+from tenantry.tools import registry as tool_registry
+
+
+async def _any_agent(tx: TenantTx, agent_id: UUID, who: Principal) -> Agent:
+    agent = await agents.get(tx, agent_id, sees_only=None)
+    if agent is None:
+        raise NotFound
+    return agent
+
+
+async def _agent_of_anyone(tx: TenantTx, inbound: Inbound) -> Agent:
+    if inbound.agent_id is None:
+        return await accept.active_agent(tx)
+    return await _any_agent(tx, inbound.agent_id, inbound.principal)
+
+
+async def _any_conversation(tx: TenantTx, conversation_id: UUID, who: Principal) -> Conversation:
+    conversation = await conversations.get(tx, conversation_id, sees_only=None)
+    if conversation is None:
+        raise NotFound
+    return conversation
+
+
+async def _conversation_of_anyone(tx: TenantTx, conversation_id: UUID, *, sees_only: UUID | None) -> object:
+    return await conversations.get(tx, conversation_id, sees_only=None)
+
+
+_lock = conversations.lock
+
+
+async def _lock_anyones(tx: TenantTx, conversation_id: UUID, *, sees_only: UUID | None) -> object:
+    return await _lock(tx, conversation_id, sees_only=None)
+
+
+async def _any_turn(tx: TenantTx, turn_id: UUID, who: Principal) -> tuple[Turn, Conversation]:
+    turn = await turns.get(tx, turn_id)
+    if turn is None:
+        raise NotFound
+    return turn, await _any_conversation(tx, turn.conversation_id, who)
+
+
+async def _any_memory(tx: TenantTx, agent_id: UUID, who: Principal, *, changes: bool) -> None:
+    await _any_agent(tx, agent_id, who)
+
+
+def _any_client(client_id: str | None, who: Principal) -> None:
+    return None
+
+
+def _anyone(who: Principal) -> None:
+    return None
+
+
+def _any_owner(who: Principal, asked: UUID | None) -> UUID | None:
+    return asked or who.member_id
+
+
+def _running_of_any_tenant(live: LiveTurns, tenant_id: UUID, conversation_id: UUID) -> LiveTurn | None:
+    found = (turns for (_, of), turns in live._of_conversation.items() if of == conversation_id)
+    return next((turn for turns in found for turn in turns if turn.begun), None)
+
+
+async def _any_user(context: Any, request: Any, given: Any) -> Any:
+    tool = tool_registry._TOOLS.get(request.name)
+    return await tool.run(context, request.arguments) if tool else ToolResult({"status": "ok"})
+
+
+# A check that is taken out of the code, and how the proof must name the route, the stream or the tool that lost it.
+UNCHECKED: tuple[tuple[object, str, Any, tuple[str, ...]], ...] = (
+    (
+        agent_routes,
+        "_visible",
+        _any_agent,
+        (
+            "GET /api/v1/agents/{agent_id} of a member as the other member: 200",
+            "GET /api/v1/agents/{agent_id}/preview of a member as a viewer's key: 200",
+        ),
+    ),
+    (
+        accept,
+        "_agent",
+        _agent_of_anyone,
+        ("POST /api/v1/conversations of a member as the other member: 201",),
+    ),
+    (
+        conversation_routes,
+        "_visible",
+        _any_conversation,
+        (
+            "GET /api/v1/conversations/{conversation_id} of a member as the other member: 200",
+            "GET /api/v1/conversations/{conversation_id}/events of a member as the other member: 200",
+            "GET /api/v1/conversations/{conversation_id}/stream of a member as the other member: 200",
+            "/stream after 0, the victim's, while the victim's turn runs as second of",
+        ),
+    ),
+    (
+        socket,
+        "conversations",
+        SimpleNamespace(get=_conversation_of_anyone),
+        ("APIWebSocketRoute /api/v1/conversations/{conversation_id}/socket of a member as the other member: 101",),
+    ),
+    (
+        conversations,
+        "lock",
+        _lock_anyones,
+        ("POST /api/v1/conversations/{conversation_id}/messages of a member as the other member: 202",),
+    ),
+    (
+        turn_routes,
+        "_visible",
+        _any_turn,
+        (
+            "GET /api/v1/turns/{turn_id} of a member as the other member: 200",
+            "GET /api/v1/turns/{turn_id}/explain of a member as the other member: 200",
+            "POST /api/v1/turns/{turn_id}/cancel of a member as the other member: 200",
+            "/cancel, the victim's, while the victim's turn runs as second of",
+        ),
+    ),
+    (
+        LiveTurns,
+        "running",
+        _running_of_any_tenant,
+        (
+            "/stream, of its own twin, while the victim's turn runs as another tenant's owner: 200, with "
+            "the other turn",
+            "/socket, of its own twin, while the victim's turn runs as another tenant's owner: 101, with "
+            "the other turn",
+        ),
+    ),
+    (
+        memory_routes,
+        "_require_agent",
+        _any_memory,
+        (
+            "GET /api/v1/agents/{agent_id}/blocks of a member as the other member: 200",
+            "PUT /api/v1/agents/{agent_id}/blocks/{label} of the tenant as the other member: 200",
+            "DELETE /api/v1/agents/{agent_id}/blocks/{label} of a member as the other member: 204",
+        ),
+    ),
+    (
+        provider_routes,
+        "_require_whole_tenant",
+        _anyone,
+        (
+            "POST /api/v1/providers of a member as the other member: 201",
+            "PUT /api/v1/providers/{provider_id} of a member as the other member: 200",
+            "DELETE /api/v1/providers/{provider_id} of the tenant as the other member: 204",
+        ),
+    ),
+    (
+        secret_routes,
+        "_owner",
+        _any_owner,
+        (
+            "PUT /api/v1/secrets/{name} of a member as the other member: 200",
+            "DELETE /api/v1/secrets/{name} of a member as the other member: 204",
+        ),
+    ),
+    (reply_routes, "_check_client", _any_client, ("GET /api/agent/health of a member as another tenant's key: 200",)),
+    (tool_registry, "_refused", _any_user, ("cancel_appointment, user_id is the victim's",)),
+)
