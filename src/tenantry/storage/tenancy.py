@@ -1,7 +1,8 @@
 """The only maker of a tenant's transaction: the tenant is set inside it, and gone with it."""
 
+import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,7 @@ _AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.QueryCanceledError,  # took longer than the server lets a statement take
 )
 
 
@@ -132,8 +134,7 @@ class Database:
             yield conn
             await conn.execute("COMMIT")
         except BaseException as error:
-            if not conn.is_closed() and conn.is_in_transaction():
-                await conn.execute("ROLLBACK")
+            await _roll_back(conn)
             if isinstance(error, _AWAY):
                 raise DatabaseUnavailable(retry_after=1) from error
             if isinstance(error, asyncpg.TransactionRollbackError):
@@ -151,6 +152,19 @@ class Database:
         """Close both pools, waiting for what runs."""
         await self._app.close()
         await self._operator.close()
+
+
+async def _roll_back(conn: "PoolConnectionProxy[Row]") -> None:
+    """End what was begun, also when the task is cancelled again meanwhile."""
+    # A connection that the server has closed meanwhile cannot even be asked for its state.
+    with suppress(*_AWAY):
+        if conn.is_closed() or not conn.is_in_transaction():
+            return
+        ending = asyncio.ensure_future(conn.execute("ROLLBACK"))
+        while not ending.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.shield(ending)
+        ending.result()
 
 
 def _begin(tenant_id: UUID) -> str:
