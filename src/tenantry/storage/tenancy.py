@@ -20,7 +20,7 @@ _AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
     asyncpg.TooManyConnectionsError,
-    asyncpg.QueryCanceledError,  # took longer than the server lets a statement take
+    asyncpg.OperatorInterventionError,  # it shuts down, or cut a statement off that took too long
 )
 
 
