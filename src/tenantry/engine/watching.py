@@ -99,13 +99,14 @@ def _stored(events: Sequence[Event], position: Position) -> tuple[list[StreamEve
         position = Position(position.seq, reply.turn_id, attempt)
         told.append(StreamEvent(RESTARTED, reply.turn_id, {"attempt": attempt}, position))
     for event in events:
-        position = replace(position, seq=event.seq)
+        before, position = position, replace(position, seq=event.seq)
         of_turn = event.turn_id == position.turn_id and event.type != EventType.MESSAGE_RECEIVED
         if of_turn and event.type == EventType.REPLY:
-            rest = str(event.data["text"])[position.characters :]
+            rest = str(event.data["text"])[before.characters :]
             position = Position(event.seq)
             if rest:
-                told.append(StreamEvent(EventType.DELTA, event.turn_id, {"text": rest}, position))
+                heard = replace(before, characters=before.characters + len(rest))
+                told.append(StreamEvent(EventType.DELTA, event.turn_id, {"text": rest}, heard))
         elif of_turn and position.events > 0:
             # Heard while it grew; it is among those up to `seq` from here on.
             position = replace(position, events=position.events - 1)
