@@ -20,6 +20,7 @@ from tenantry.llm.registry import FORM_POLICY
 from tenantry.storage.repositories import tool_calls
 from tenantry.storage.repositories.tool_calls import RecordedCall
 from tenantry.storage.tenancy import TenantTx
+from tenantry.tools.attempts import UNKNOWN
 from tenantry.tools.base import ToolContext
 from tenantry.tools.registry import call_tool
 
@@ -76,6 +77,18 @@ class Toolbox:
                 self._tell_replayed(settled)
         draft.next_step = recorded[-1].step + 1
 
+    async def wind_up(self, *, settle: bool) -> None:
+        """Tell what came of an earlier attempt's calls where no model is asked any more: those that were cut off are
+        brought to an end or, without `settle`, left as unknown for a person to look at."""
+        for call in self.draft.work.recorded:
+            if call.result is not None:
+                self._tell_replayed(call)
+            elif settle:
+                self._tell_replayed(await self._settle(call))
+            else:
+                result = await self._keep(call.step, UNKNOWN)
+                self._tell_replayed(RecordedCall(call.step, call.name, call.arguments, call.model, result))
+
     async def _all(self, gate: asyncio.Semaphore, first: int, calls: Sequence[ToolCallRequest]) -> list[ToolResult]:
         for step, call in enumerate(calls, first):
             self._tell_called(step, call.name, call.arguments)
@@ -96,9 +109,11 @@ class Toolbox:
             return result
 
     async def _made(self, step: int, call: ToolCallRequest, *, repeated: bool) -> ToolResult:
+        self.leases.check(self.draft.work.turn)
+        return await self._keep(step, storable(await call_tool(self._context(step, repeated=repeated), call)))
+
+    async def _keep(self, step: int, result: ToolResult) -> ToolResult:
         turn = self.draft.work.turn
-        self.leases.check(turn)
-        result = storable(await call_tool(self._context(step, repeated=repeated), call))
         return await persist(self.resources.db, turn.tenant_id, partial(_finish, turn.id, step, result))
 
     async def _settle(self, call: RecordedCall) -> RecordedCall:

@@ -261,11 +261,15 @@ class Engine:
             known=dict(work.conversation.known),
             policy_state=work.conversation.policy_state,
         )
+        tools = Toolbox(draft, self._resources, self.leases)
         if work.turn.attempts > MAX_ATTEMPTS:
             draft.degraded.append("attempts_exhausted")
-        elif live.stop_reason is None:
+            await tools.wind_up(settle=False)
+        elif live.stop_reason is not None:
+            await tools.wind_up(settle=True)
+        else:
             try:
-                await think(draft, self._resources, Toolbox(draft, self._resources, self.leases))
+                await think(draft, self._resources, tools)
             except Stopped:
                 log.info("turn stopped", turn_id=str(work.turn.id), reason=live.stop_reason)
         return await self._store(draft)
