@@ -174,6 +174,13 @@ class LiveTurns:
         self._turns: dict[_OfTenant, LiveTurn] = {}
         self._of_conversation: dict[_OfTenant, list[LiveTurn]] = {}
         self._watchers: defaultdict[_OfTenant, list[asyncio.Future[None]]] = defaultdict(list)
+        self.closing = False
+
+    def close(self) -> None:
+        """The process ends: who watches a conversation is sent away."""
+        self.closing = True
+        for tenant_id, conversation_id in list(self._watchers):
+            self.notify(tenant_id, conversation_id)
 
     def __len__(self) -> int:
         return len(self._turns)

@@ -93,7 +93,7 @@ async def watch(
     engine: Engine, tenant_id: UUID, conversation_id: UUID, position: Position, *, follow: bool
 ) -> AsyncGenerator[list[StreamEvent]]:
     """What the reader at that position does not have, in order; lists may be empty. Without `follow` it ends when all
-    is told and nothing runs here."""
+    is told and nothing runs here; with it, when the process ends."""
     while True:
         async with engine.db.tenant(tenant_id) as tx:
             stored = await conversations.events_after(tx, conversation_id, position.seq, _PAGE)
@@ -106,7 +106,7 @@ async def watch(
                 position = events[-1].position if events else position
                 yield events
         elif not stored:
-            if not follow:
+            if not follow or engine.live.closing:
                 return
             yield []
             await engine.live.changed(tenant_id, conversation_id, _POLL_S)
