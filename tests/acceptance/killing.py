@@ -188,7 +188,7 @@ async def kill_and_look(home: Path, kills: int, *, external: bool) -> Found:
         parties = await make_parties(home, [*(kind.agent(service) for kind in KINDS), BOOKING_AGENT])
         env = {**model_at(model.url), "TENANTRY_ALLOW_PRIVATE_ADDRESSES": "127.0.0.1"}
         if external:
-            env["DATABASE_URL"] = (await stack.enter_async_context(_kept_database(home))).url()
+            env["DATABASE_URL"] = (await stack.enter_async_context(kept_database(home))).url()
         server = await stack.enter_async_context(starter(home, **env))
         # On a database of its own the server takes turns up at once; on another it has to wait for their leases, and
         # who waited with it would have nothing more to say.
@@ -227,7 +227,7 @@ async def kill_and_look(home: Path, kills: int, *, external: bool) -> Found:
 
 
 @contextlib.asynccontextmanager
-async def _kept_database(home: Path) -> AsyncIterator[ServerAddress]:
+async def kept_database(home: Path) -> AsyncIterator[ServerAddress]:
     """A PostgreSQL that outlives every server."""
     master = load_master_key(home, None)
     async with open_database(home, DatabaseSettings(), master.password):
