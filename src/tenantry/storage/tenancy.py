@@ -134,7 +134,7 @@ class Database:
             yield conn
             await conn.execute("COMMIT")
         except BaseException as error:
-            await _roll_back(conn)
+            await _roll_back(conn, error)
             if isinstance(error, _AWAY):
                 raise DatabaseUnavailable(retry_after=1) from error
             if isinstance(error, asyncpg.TransactionRollbackError):
@@ -154,11 +154,13 @@ class Database:
         await self._operator.close()
 
 
-async def _roll_back(conn: "PoolConnectionProxy[Row]") -> None:
+async def _roll_back(conn: "PoolConnectionProxy[Row]", error: BaseException) -> None:
     """End what was begun, also when the task is cancelled again meanwhile."""
+    # Who was cancelled does not know yet what became of the last statement.
+    unsure = isinstance(error, asyncio.CancelledError)
     # A connection that the server has closed meanwhile cannot even be asked for its state.
     with suppress(*_AWAY):
-        if conn.is_closed() or not conn.is_in_transaction():
+        if conn.is_closed() or not (unsure or conn.is_in_transaction()):
             return
         ending = asyncio.ensure_future(conn.execute("ROLLBACK"))
         while not ending.done():
