@@ -36,8 +36,16 @@ async def test_a_statement_that_the_server_cuts_off_is_a_database_that_is_away(
             await tx.value("SELECT pg_sleep(60)")
 
 
+async def database_is_asked(database: Database) -> None:
+    in_use = database.connections_in_use()
+    while database.connections_in_use() == in_use:
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("in_its_first_statement", [True, False])
 async def test_a_transaction_is_rolled_back_however_often_it_is_cancelled(
-    database: Database, tenant: TenantForTest
+    database: Database, tenant: TenantForTest, in_its_first_statement: bool
 ) -> None:
     complaints: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
@@ -49,7 +57,10 @@ async def test_a_transaction_is_rolled_back_however_often_it_is_cancelled(
             await tx.value("SELECT pg_sleep(60)")
 
     waiting = asyncio.create_task(wait())
-    await begun.wait()
+    if in_its_first_statement:
+        await database_is_asked(database)
+    else:
+        await begun.wait()
     while not waiting.done():
         waiting.cancel()
         await asyncio.sleep(0)

@@ -231,3 +231,21 @@ async def test_a_turn_that_takes_long_keeps_no_other_conversation_waiting(
         assert (await talk.get(f"/api/v1/turns/{slow}"))["status"] == "running"
         more.set()
         assert await taking == 4
+
+
+async def test_turns_that_were_begun_often_are_begun_a_few_at_a_time(runtime: Runtime, tenant: TenantForTest) -> None:
+    async with model_talk(runtime, tenant, {"name": "Speaker"}) as talk:
+        left = [await leave(talk, tenant, "hello", conversation_ref=f"{number}") for number in range(6)]
+        async with runtime.db.tenant(tenant.id) as tx:
+            for number, turn_id in enumerate(left):
+                await tx.execute("UPDATE turns SET attempts = $2 WHERE id = $1", turn_id, 9 - number)
+        more, parts = asyncio.Event(), saying("Done.")
+        talk.wire.script.extend([paused(parts[:1], more, parts[1:])] * len(left))
+        taking = asyncio.create_task(take_up(talk.runtime.engine, sole=False))
+        while len(talk.wire.requests) < 4:
+            await asyncio.sleep(0.01)
+        begun = {turn.turn.id for turn in talk.runtime.engine.live._turns.values()}
+        # Those that were begun the fewest times come first.
+        assert begun == set(left[2:])
+        more.set()
+        assert await taking == 6

@@ -170,7 +170,7 @@ class _Transaction:
     async def _abandon(self, conn: "PoolConnectionProxy[Row]", error: BaseException) -> None:
         """Roll back and give the connection back. Raises DatabaseUnavailable for what may pass."""
         try:
-            await _roll_back(conn)
+            await _roll_back(conn, error)
         finally:
             await self._pool.release(conn)
         if isinstance(error, _AWAY):
@@ -180,11 +180,13 @@ class _Transaction:
             raise DatabaseUnavailable(detail, retry_after=1) from error
 
 
-async def _roll_back(conn: "PoolConnectionProxy[Row]") -> None:
+async def _roll_back(conn: "PoolConnectionProxy[Row]", error: BaseException) -> None:
     """End what was begun, also when the task is cancelled again meanwhile."""
+    # Who was cancelled does not know yet what became of the last statement.
+    unsure = isinstance(error, asyncio.CancelledError)
     # A connection that the server has closed meanwhile cannot even be asked for its state.
     with suppress(*_AWAY):
-        if conn.is_closed() or not conn.is_in_transaction():
+        if conn.is_closed() or not (unsure or conn.is_in_transaction()):
             return
         ending = asyncio.ensure_future(conn.execute("ROLLBACK"))
         while not ending.done():

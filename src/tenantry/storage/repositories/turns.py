@@ -301,26 +301,27 @@ async def trace(tx: TenantTx, turn_id: UUID) -> TurnTrace | None:
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A turn that no living process seems to work on."""
+    """A turn that no living process seems to work on, begun so many times."""
 
     tenant_id: UUID
     turn_id: UUID
+    attempts: int
 
 
 async def abandoned(
     tx: TenantTx, lease_id: UUID, *, sole: bool, limit: int, but: Collection[UUID] = ()
 ) -> list[Unfinished]:
     """Turns of all tenants whose lease ran out, or with `sole` all that are not ours, each the first unfinished one of
-    its conversation; the oldest first, and none of those in `but`."""
+    its conversation; those that were begun the fewest times first, then the oldest, and none of those in `but`."""
     rows = await tx.rows(
-        "SELECT tenant_id, id FROM turns t WHERE status IN ('queued', 'running') "
+        "SELECT tenant_id, id, attempts FROM turns t WHERE status IN ('queued', 'running') "
         "AND (lease_expires_at < now() OR ($2 AND lease_id <> $1)) AND id <> ALL ($4) "
         "AND NOT EXISTS (SELECT FROM turns earlier WHERE earlier.tenant_id = t.tenant_id "
         "AND earlier.conversation_id = t.conversation_id AND earlier.number < t.number "
-        "AND earlier.status IN ('queued', 'running')) ORDER BY id LIMIT $3",
+        "AND earlier.status IN ('queued', 'running')) ORDER BY attempts, id LIMIT $3",
         lease_id,
         sole,
         limit,
         list(but),
     )
-    return [Unfinished(row["tenant_id"], row["id"]) for row in rows]
+    return [Unfinished(row["tenant_id"], row["id"], row["attempts"]) for row in rows]
