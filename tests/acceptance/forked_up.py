@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 
+import tenantry.tools.mcp.session  # noqa: F401 - imported with the first call otherwise
 from tenantry.cli.main import app
 
 _PR_SET_PDEATHSIG = 1

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,14 +30,13 @@ from tenantry.storage.opening import open_database
 from tenantry.storage.repositories import agents, api_keys, tenants
 from tenantry.storage.tenancy import Database, Row
 from tests.acceptance.commands import environment
-from tests.acceptance.kill_load import BOOKING_AGENT, Caller, Line, Said, appointments, ordering_agent, orders
+from tests.acceptance.kill_load import BOOKING_AGENT, KINDS, Caller, Heard, Line, Said, appointments, orders
 from tests.acceptance.order_service import OrderingModel, OrderService, outside_world
 from tests.wire_server import KEY
 
 ROOT = Path(__file__).parents[2]
 FINISHED_WITHIN_S = 30.0
 LONGEST_START_S = 120.0
-_KINDS = [(idempotent, wanders) for idempotent in (False, True) for wanders in (False, True)]
 _moment = random.Random()  # noqa: S311 - when a kill hits is to be different every time
 
 
@@ -115,27 +115,27 @@ class Found:
     events: list[Row]
     bookings: list[Row]
     overlaps: int
-    wandering: frozenset[str]
+    left_behind: list[Row]
+    remembered: list[str]
     last_finished_s: float
     kills: int
     starts_s: list[float]
 
-    def ordered_twice(self, *, wandering: bool) -> dict[str, int]:
-        """The numbers that the service carried out more than once, for agents of this kind."""
-        of_kind = {
-            said.body["message"].split()[2]
-            for said in self.said
-            if (said.body["agentId"] in self.wandering) is wandering and "order" in said.body["message"]
-        }
-        return {number: count for number, count in self.service.executed.items() if number in of_kind and count > 1}
+    def streamed(self) -> list[tuple[Said, Heard]]:
+        """What was heard as a stream."""
+        return [(said, said.heard) for said in self.said if said.heard is not None]
 
     def summary(self) -> str:
         """One line for who runs it."""
         outcomes = [call["output"]["status"] for said in self.said for call in (said.answer or {})["toolCalls"]]
         again = sum(row["attempts"] > 1 for row in self.turns)
+        attempts = Counter(row["attempts"] for row in self.turns)
+        cut = sum(heard.cut > 0 for _, heard in self.streamed())
         exhausted = sum("attempts_exhausted" in (said.answer or {})["degraded"] for said in self.said)
         return (
-            f"{self.kills} kills: {len(self.said)} messages, {again} turns begun more than once, {exhausted} given up, "
+            f"{self.kills} kills: {len(self.said)} messages, {again} turns begun more than once "
+            f"(attempts: turns {dict(sorted(attempts.items()))}), {exhausted} given up, "
+            f"{len(self.streamed())} streams of which {cut} were cut in the middle of their words, "
             f"{self.service.executed.total()} orders carried out of {self.service.received} received, "
             f"{outcomes.count('unknown')} told as unknown, "
             f"{len(self.bookings)} booked; last turn done {self.last_finished_s:.1f} s after the restart; ready in "
@@ -171,13 +171,13 @@ def _callers(parties: Parties, *, patient: tuple[bool, ...]) -> list[Caller]:
     *ordering, booking = parties.agents
     made: list[Caller] = []
     for group, patience in enumerate(patient):
-        for index, agent_id in enumerate(ordering):
+        for index, (agent_id, kind) in enumerate(zip(ordering, KINDS, strict=True)):
             name = f"{group}-{index}"
-            made.append(Caller(name, orders(agent_id, name, numbers), patience))
+            made.append(Caller(name, orders(agent_id, name, numbers, stream=kind.streams), patience))
         name = f"{group}-booker"
         made.append(Caller(name, appointments(booking, name, slots), patience))
     # Two at once in one conversation, so that messages wait in its queue when the server dies.
-    made += [Caller(f"pair-{n}", orders(ordering[0], "pair", numbers), patient[0]) for n in range(2)]
+    made += [Caller(f"pair-{n}", orders(ordering[0], "pair", numbers, stream=False), patient[0]) for n in range(2)]
     return made
 
 
@@ -185,11 +185,10 @@ async def kill_and_look(home: Path, kills: int, *, external: bool) -> Found:
     """Kill the server so many times while callers talk; start it once more, and let it finish what was left."""
     async with contextlib.AsyncExitStack() as stack:
         service, model = await stack.enter_async_context(outside_world())
-        ordering = [ordering_agent(service.url, idempotent=kind[0], wanders=kind[1]) for kind in _KINDS]
-        parties = await make_parties(home, [*ordering, BOOKING_AGENT])
+        parties = await make_parties(home, [*(kind.agent(service) for kind in KINDS), BOOKING_AGENT])
         env = {**model_at(model.url), "TENANTRY_ALLOW_PRIVATE_ADDRESSES": "127.0.0.1"}
         if external:
-            env["DATABASE_URL"] = (await stack.enter_async_context(_kept_database(home))).url()
+            env["DATABASE_URL"] = (await stack.enter_async_context(kept_database(home))).url()
         server = await stack.enter_async_context(starter(home, **env))
         # On a database of its own the server takes turns up at once; on another it has to wait for their leases, and
         # who waited with it would have nothing more to say.
@@ -219,7 +218,8 @@ async def kill_and_look(home: Path, kills: int, *, external: bool) -> Found:
                 events=await tx.rows(_EVENTS, parties.tenant_id),
                 bookings=await tx.rows(_BOOKINGS, parties.tenant_id),
                 overlaps=await tx.value(_OVERLAPS, parties.tenant_id),
-                wandering=frozenset(parties.agents[index] for index, kind in enumerate(_KINDS) if kind[1]),
+                left_behind=await tx.rows(_LEFT_BEHIND, parties.tenant_id),
+                remembered=[row["line"] for row in await tx.rows(_REMEMBERED, parties.tenant_id)],
                 last_finished_s=took,
                 kills=kills,
                 starts_s=server.starts_s,
@@ -227,7 +227,7 @@ async def kill_and_look(home: Path, kills: int, *, external: bool) -> Found:
 
 
 @contextlib.asynccontextmanager
-async def _kept_database(home: Path) -> AsyncIterator[ServerAddress]:
+async def kept_database(home: Path) -> AsyncIterator[ServerAddress]:
     """A PostgreSQL that outlives every server."""
     master = load_master_key(home, None)
     async with open_database(home, DatabaseSettings(), master.password):
@@ -245,7 +245,7 @@ async def _kill_often(server: Starter, line: Line, kills: int) -> None:
         else:
             await server.ready()
             line.open.set()
-            await asyncio.sleep(_moment.random() * 0.4)
+            await asyncio.sleep(_moment.random() * 0.8)
         line.over = number == kills - 1
         line.open.clear()
         await server.kill()
@@ -263,11 +263,15 @@ async def _wait_for_all(db: Database, tenant_id: UUID, begun: float) -> int:
 
 _TURNS = """
     SELECT t.id::text, t.idempotency_key, t.status, t.attempts, t.number, c.external_id AS conversation,
+           tt.trace -> 'models' AS models, t.model,
+           (SELECT array_agg(u.model ORDER BY u.model) FROM usage u
+            WHERE u.tenant_id = t.tenant_id AND u.turn_id = t.id) AS used,
            (SELECT array_agg(m.content ORDER BY m.number) FROM messages m
             WHERE m.tenant_id = t.tenant_id AND m.turn_id = t.id) AS messages,
            (SELECT array_agg(m.number ORDER BY m.number) FROM messages m
             WHERE m.tenant_id = t.tenant_id AND m.turn_id = t.id) AS numbers
     FROM turns t JOIN conversations c ON c.tenant_id = t.tenant_id AND c.id = t.conversation_id
+    LEFT JOIN turn_traces tt ON tt.tenant_id = t.tenant_id AND tt.turn_id = t.id
     WHERE t.tenant_id = $1 ORDER BY t.conversation_id, t.number
 """
 _EVENTS = """
@@ -279,6 +283,14 @@ _BOOKINGS = """
     SELECT c.external_id AS conversation, b.id::text FROM bookings b
     JOIN conversations c ON c.tenant_id = b.tenant_id AND c.id = b.conversation_id
     WHERE b.tenant_id = $1 AND b.status IN ('held', 'confirmed')
+"""
+_LEFT_BEHIND = """
+    SELECT 'lease' AS what, id::text FROM turns WHERE tenant_id = $1 AND lease_id IS NOT NULL
+    UNION ALL SELECT 'call', turn_id::text FROM tool_calls WHERE tenant_id = $1 AND status <> 'done'
+    UNION ALL SELECT 'hold', id::text FROM bookings WHERE tenant_id = $1 AND status = 'held'
+"""
+_REMEMBERED = """
+    SELECT line FROM memory_blocks, string_to_table(value, E'\\n') AS line WHERE tenant_id = $1
 """
 _OVERLAPS = """
     SELECT count(*) FROM bookings a JOIN bookings b ON a.tenant_id = b.tenant_id AND a.calendar_id = b.calendar_id

@@ -112,7 +112,7 @@ async def test_doctor_tells_of_what_is_away_and_of_what_answers(home: Path) -> N
     nowhere = bind("127.0.0.1", 0)
     away = f"127.0.0.1:{nowhere.getsockname()[1]}"
     nowhere.close()
-    home.mkdir()  # noqa: ASYNC240 - a folder of the test
+    home.mkdir()  # noqa: ASYNC240
     async with redis_server(home) as redis, wire_server() as wire:
         for redis_url, model, told in (
             (redis.url, wire.url, ("Redis │ ok", "models │ ok", "answers: maker/m, form-policy")),

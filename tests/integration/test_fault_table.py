@@ -138,11 +138,12 @@ async def test_the_next_model_goes_on_from_what_was_said(table: Table, fault: Fa
 async def test_the_form_policy_goes_on_where_both_models_fail(table: Table) -> None:
     table.wire.script.append(streaming(_HEL, cut=True))
     table.backup.script.append(streaming(answer("happy to help you.")[:3], cut=True))
-    told = await table.say(await table.with_backup())
+    told = await table.say(await table.with_backup(), message=f"This is bad. My email is {EMAIL}")
     assert told["degraded"] == [f"cut:{MODEL}", f"cut:{BACKUP}"]
     assert told["reply"].startswith("I am happy")
     assert EMAIL in told["reply"]
-    assert told["variables"] == {"email": EMAIL}
+    # What it cannot tell without a model it leaves out, and that is no step down.
+    assert (told["variables"], told["fields"]) == ({"email": EMAIL}, {"mood": "bad"})
 
 
 @pytest.mark.parametrize("said", ["", "I am happ"])

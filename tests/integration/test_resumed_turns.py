@@ -11,7 +11,7 @@ from tenantry.domain.tools import ToolCallRequest
 from tenantry.engine.accept import Intake, accept
 from tenantry.engine.inbound import Inbound
 from tenantry.engine.recovery import take_up
-from tenantry.engine.turn import Engine
+from tenantry.engine.turn import MAX_ATTEMPTS, Engine
 from tenantry.server.runtime import Runtime
 from tenantry.storage.repositories import tool_calls
 from tests.conftest import TenantForTest
@@ -132,3 +132,23 @@ async def test_the_form_policy_finds_what_it_had_done(runtime: Runtime, tenant: 
             assert await tx.value("SELECT count(*) FROM tool_calls WHERE turn_id = $1", turn_id) == len(
                 said["toolCalls"]
             )
+
+
+@pytest.mark.parametrize(("stopped", "sent", "status"), [(True, 1, "ok"), (False, 0, "unknown")])
+async def test_a_turn_that_asks_no_model_any_more_tells_what_came_of_its_calls(
+    runtime: Runtime, tenant: TenantForTest, stopped: bool, sent: int, status: str
+) -> None:
+    """A cancelled turn brings what it had begun to its end; one that was begun too often leaves it to a person."""
+    async with serving() as service, model_talk(runtime, tenant, definition(service, idempotent=True)) as talk:
+        turn_id = await die_in_a_turn(talk, tenant, None)
+        change = "stop = 'cancelled'" if stopped else f"attempts = {MAX_ATTEMPTS}"
+        async with runtime.db.tenant(tenant.id) as tx:
+            await tx.execute(f"UPDATE turns SET {change} WHERE id = $1", turn_id)
+        assert await take_up(talk.runtime.engine, sole=False) == 1
+        turn = await talk.get(f"/api/v1/turns/{turn_id}")
+        assert [call["output"]["status"] for call in turn["result"]["tool_calls"]] == [status]
+        assert len(service.received) == sent
+        unknown = await talk.get("/api/v1/tool-calls")
+        assert [item["turn_id"] for item in unknown["items"]] == ([] if stopped else [str(turn_id)])
+        async with runtime.db.tenant(tenant.id) as tx:
+            assert await tx.value("SELECT status FROM tool_calls WHERE turn_id = $1", turn_id) == "done"

@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
 import pytest
 
+from tenantry.engine.turn import Engine
 from tenantry.server.runtime import Runtime
+from tenantry.server.serving import bind, serving
 from tests.conftest import MakeTenant, TenantForTest
 from tests.integration.model_talk import REPLY, Sse, Talk, calling, events, model_talk, text_of
 from tests.wire_server import paused, saying, streaming
@@ -153,3 +156,16 @@ async def test_whom_a_socket_is_refused(talk: Talk, make_tenant: MakeTenant) -> 
         bare.ws_connect(path, protocols=protocols) as open,
     ):
         assert open.protocol == "tenantry.v1"
+
+
+async def test_a_stream_that_waits_does_not_hold_the_server_up(runtime: Runtime, tenant: TenantForTest) -> None:
+    own = replace(runtime, engine=Engine(runtime.resources))
+    headers = {"Authorization": f"Bearer {tenant.key}"}
+    async with asyncio.timeout(8), aiohttp.ClientSession(headers=headers) as session:
+        async with serving(own, bind("127.0.0.1", 0)) as url:
+            async with session.post(f"{url}/api/v1/conversations", json={}) as response:
+                path = f"{url}/api/v1/conversations/{(await response.json())['id']}"
+            waiting = await session.get(f"{path}/stream")
+            socket = await session.ws_connect(f"{path}/socket")
+        assert await waiting.content.read() == b":\n\n"
+        assert (await socket.receive()).type in {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED}

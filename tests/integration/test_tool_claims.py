@@ -71,3 +71,24 @@ async def test_a_process_that_lost_its_lease_claims_nothing(
     with pytest.raises(LeaseLost):
         await claim(runtime, tenant, turn_id, 0, ORDER)
     await claim(runtime, tenant, turn_id, 0, ORDER, lease=other)
+
+
+async def test_the_first_word_counts_unless_it_was_that_nobody_knows(
+    runtime: Runtime, tenant: TenantForTest, turn_id: UUID
+) -> None:
+    """Two processes may have made one call: one that stood still, and the one that took its turn."""
+    await claim(runtime, tenant, turn_id, 0, ORDER)
+    words = [{"status": "unknown"}, {"status": "ok", "order": 7}, {"status": "unknown"}, {"status": "failed"}]
+    async with runtime.db.tenant(tenant.id) as tx:
+        kept = [await tool_calls.finish(tx, turn_id, 0, word) for word in words]
+    assert kept == [words[0], words[1], words[1], words[1]]
+
+
+async def test_a_claim_keeps_the_turn_for_the_time_of_a_lease(
+    runtime: Runtime, tenant: TenantForTest, turn_id: UUID
+) -> None:
+    async with runtime.db.tenant(tenant.id) as tx:
+        await tx.execute("UPDATE turns SET lease_expires_at = now() - interval '1 s' WHERE id = $1", turn_id)
+    await claim(runtime, tenant, turn_id, 0, ORDER)
+    async with runtime.db.tenant(tenant.id) as tx:
+        assert await turns.start(tx, turn_id, new_id(), sole=False) is None

@@ -11,6 +11,7 @@ import pytest
 from tenantry.domain.values import VariableValue
 from tenantry.llm.base import (
     FieldsNoted,
+    ModelEvent,
     QuickReplies,
     RawOutput,
     TextDelta,
@@ -42,6 +43,7 @@ from tests.wire_server import (
     Answer,
     WireServer,
     chunk,
+    paused,
     refusing,
     saying,
     streaming,
@@ -217,12 +219,20 @@ def answering_call(text: str, size: int = 5, before: str = "") -> list[bytes]:
 @pytest.mark.parametrize("before", ["", "Thank you, ", SPOKEN, "One moment."])
 async def test_by_a_tool_the_answer_is_said_as_its_arguments_grow(server: WireServer, before: str) -> None:
     request = replace(FORMED, tools=(TOOL,))
-    script = streaming(answering_call(answer_text(), before=before))
-    events, fault = await ask(server, script, request=request, answer_mode="tool")
-    assert fault is None
+    parts = answering_call(answer_text(), before=before)
+    # It is written up to "Mark. Wh", and the rest when some of that was heard.
+    more, at = asyncio.Event(), bool(before) + 9
+    server.script.append(paused(parts[:at], more, parts[at:]))
+    model = ChatCompletions("m", Endpoint(server.url, KEY, "vendor/model", patience=LONG, answer_mode="tool"))
+    events: list[ModelEvent] = []
+    async for event in model.respond(request):
+        events.append(event)
+        if said(events)[len(before) :] or before == SPOKEN:
+            more.set()
+    await model.close()
     heard = f"{before} {SPOKEN}" if before == "One moment." else SPOKEN
     assert said(events) == heard
-    assert before == SPOKEN or len([event for event in events if isinstance(event, TextDelta)]) > 4
+    assert before == SPOKEN or len([event for event in events if isinstance(event, TextDelta)]) > 1
     assert GOOD in events
     sent = server.requests[0]
     assert [tool["function"]["name"] for tool in sent["tools"]] == ["book", "agent_answer"]

@@ -11,6 +11,7 @@ import structlog
 from tenantry.domain.conversation import StopReason, Turn
 from tenantry.domain.errors import DatabaseUnavailable
 from tenantry.storage.repositories import turns
+from tenantry.storage.repositories.tool_calls import LeaseLost
 from tenantry.storage.tenancy import Database
 
 log = structlog.get_logger()
@@ -35,6 +36,24 @@ class Leases:
         finally:
             del self._held[turn.tenant_id, turn.id]
 
+    @contextmanager
+    def renewing(self, tenant_id: UUID, turn_id: UUID) -> Generator[None]:
+        """Inside, the turn's lease is renewed in the database; it counts from the begin."""
+        began = asyncio.get_running_loop().time()
+        yield
+        self._renewed((tenant_id, turn_id), began)
+
+    def check(self, turn: Turn) -> None:
+        """Before an effect. Raises LeaseLost when the lease may have run out: while the process or its database stood
+        still, another process may have taken the turn."""
+        renewed_at = self._held.get((turn.tenant_id, turn.id))
+        if renewed_at is None or asyncio.get_running_loop().time() - renewed_at >= turns.LEASE_S:
+            raise LeaseLost
+
+    def _renewed(self, turn: tuple[UUID, UUID], at: float) -> None:
+        if turn in self._held:
+            self._held[turn] = at
+
     def count(self) -> int:
         """How many turns are being worked on or waited for here."""
         return len(self._held)
@@ -51,12 +70,12 @@ class Leases:
         for tenant_id, turn_ids in due.items():
             try:
                 async with self._db.tenant(tenant_id) as tx:
-                    found = await turns.renew(tx, turn_ids, self.id)
+                    renewed = await turns.renew(tx, turn_ids, self.id)
             except DatabaseUnavailable:
                 log.warning("leases not renewed", tenant_id=str(tenant_id), turns=len(turn_ids))
                 continue
-            stops |= {(tenant_id, turn_id): reason for turn_id, reason in found.items()}
-            for turn_id in turn_ids:
-                if (tenant_id, turn_id) in self._held:
-                    self._held[tenant_id, turn_id] = now
+            for turn_id, stop in renewed.items():
+                self._renewed((tenant_id, turn_id), now)
+                if stop is not None:
+                    stops[tenant_id, turn_id] = stop
         return stops

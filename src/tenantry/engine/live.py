@@ -27,6 +27,7 @@ class LiveTurn:
         self.seq = seq
         self.attempt = turn.attempts
         self.begun = False
+        self.restarts = 0
         self.labels: dict[str, str] = {}
         self.reservation: Reservation | None = None
         self.events: list[LiveEvent] = []
@@ -54,11 +55,18 @@ class LiveTurn:
     def begin_attempt(self, turn: Turn) -> None:
         """The turn is being answered here from now on."""
         if self.begun:
-            self.events = []
+            self.restart(turn.attempts)
         self.begun = True
         self.turn = turn
         self.attempt = turn.attempts
         self.stop_reason = self.stop_reason or turn.stop
+
+    def restart(self, attempt: int) -> None:
+        """What was told so far counts no more: this attempt at the turn is told from its beginning."""
+        self.events = []
+        self.restarts += 1
+        self.attempt = attempt
+        self._wake()
 
     def finish(self, done: TurnDone) -> None:
         """The turn is stored."""
@@ -100,17 +108,17 @@ class LiveTurn:
 
     async def follow(self, silence_s: float | None = None) -> AsyncGenerator[list[LiveEvent]]:
         """All events from the first on, those that came together in one list; now and then an empty one where nothing
-        happens for so long. Ends with the turn."""
-        at = 0
+        happens for so long. Ends with the turn, and when it is restarted."""
+        at, restarts = 0, self.restarts
         beat = _Beat(self, silence_s) if silence_s is not None else None
         try:
-            while True:
+            while restarts == self.restarts:
                 fresh = self.events[at:]
                 if not fresh and self.ended:
                     return
                 at += len(fresh)
                 yield fresh
-                if at == len(self.events) and not self.ended:
+                if restarts == self.restarts and at == len(self.events) and not self.ended:
                     await self.changed()
         finally:
             if beat is not None:
@@ -166,6 +174,13 @@ class LiveTurns:
         self._turns: dict[_OfTenant, LiveTurn] = {}
         self._of_conversation: dict[_OfTenant, list[LiveTurn]] = {}
         self._watchers: defaultdict[_OfTenant, list[asyncio.Future[None]]] = defaultdict(list)
+        self.closing = False
+
+    def close(self) -> None:
+        """The process ends: who watches a conversation is sent away."""
+        self.closing = True
+        for tenant_id, conversation_id in list(self._watchers):
+            self.notify(tenant_id, conversation_id)
 
     def __len__(self) -> int:
         return len(self._turns)

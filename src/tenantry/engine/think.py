@@ -104,7 +104,7 @@ async def _listen(draft: Draft, resources: Resources, model: Model, models: Tena
                 elif isinstance(event, UsageReported):
                     heard.used(event, models.cost_micros(model.name, event))
                 else:
-                    _keep(draft, heard, storable(event))
+                    _keep(draft, heard, event if model.name == FORM_POLICY else storable(event))
     return calls
 
 

@@ -12,6 +12,7 @@ from tenantry.domain.storable import storable
 from tenantry.domain.tools import ToolCallRequest, ToolResult
 from tenantry.domain.trace import ToolStep
 from tenantry.engine.draft import Draft
+from tenantry.engine.leases import Leases
 from tenantry.engine.live import Stopped
 from tenantry.engine.persistence import persist
 from tenantry.engine.resources import Resources
@@ -19,6 +20,7 @@ from tenantry.llm.registry import FORM_POLICY
 from tenantry.storage.repositories import tool_calls
 from tenantry.storage.repositories.tool_calls import RecordedCall
 from tenantry.storage.tenancy import TenantTx
+from tenantry.tools.attempts import UNKNOWN
 from tenantry.tools.base import ToolContext
 from tenantry.tools.registry import call_tool
 
@@ -32,7 +34,7 @@ class Toolbox:
 
     draft: Draft
     resources: Resources
-    lease_id: UUID
+    leases: Leases
 
     async def run(self, calls: Sequence[ToolCallRequest], model: str) -> None:
         """Carry out what a model asked for in one step; the results become messages, in the order of the calls.
@@ -48,8 +50,9 @@ class Toolbox:
         fresh = [call for call, result in zip(calls, earlier, strict=True) if result is None]
         first = draft.next_step
         if fresh:
-            claim = partial(_claim, draft.work.turn.id, self.lease_id, first, fresh, model)
-            await persist(self.resources.db, draft.work.turn.tenant_id, claim)
+            claim = partial(_claim, draft.work.turn.id, self.leases.id, first, fresh, model)
+            with self.leases.renewing(draft.work.turn.tenant_id, draft.work.turn.id):
+                await persist(self.resources.db, draft.work.turn.tenant_id, claim)
             draft.next_step += len(fresh)
         gate = asyncio.Semaphore(_AT_ONCE)
         made = iter(await self._all(gate, first, fresh))
@@ -74,6 +77,18 @@ class Toolbox:
                 self._tell_replayed(settled)
         draft.next_step = recorded[-1].step + 1
 
+    async def wind_up(self, *, settle: bool) -> None:
+        """Tell what came of an earlier attempt's calls where no model is asked any more: those that were cut off are
+        brought to an end or, without `settle`, left as unknown for a person to look at."""
+        for call in self.draft.work.recorded:
+            if call.result is not None:
+                self._tell_replayed(call)
+            elif settle:
+                self._tell_replayed(await self._settle(call))
+            else:
+                result = await self._keep(call.step, UNKNOWN)
+                self._tell_replayed(RecordedCall(call.step, call.name, call.arguments, call.model, result))
+
     async def _all(self, gate: asyncio.Semaphore, first: int, calls: Sequence[ToolCallRequest]) -> list[ToolResult]:
         for step, call in enumerate(calls, first):
             self._tell_called(step, call.name, call.arguments)
@@ -94,10 +109,12 @@ class Toolbox:
             return result
 
     async def _made(self, step: int, call: ToolCallRequest, *, repeated: bool) -> ToolResult:
-        result = storable(await call_tool(self._context(step, repeated=repeated), call))
-        finish = partial(_finish, self.draft.work.turn.id, step, result)
-        await persist(self.resources.db, self.draft.work.turn.tenant_id, finish)
-        return result
+        self.leases.check(self.draft.work.turn)
+        return await self._keep(step, storable(await call_tool(self._context(step, repeated=repeated), call)))
+
+    async def _keep(self, step: int, result: ToolResult) -> ToolResult:
+        turn = self.draft.work.turn
+        return await persist(self.resources.db, turn.tenant_id, partial(_finish, turn.id, step, result))
 
     async def _settle(self, call: RecordedCall) -> RecordedCall:
         request = ToolCallRequest(f"call_{call.step}", call.name, call.arguments)
@@ -152,5 +169,5 @@ async def _claim(
     await tool_calls.claim(tx, turn_id, lease_id, first, calls, model)
 
 
-async def _finish(turn_id: UUID, step: int, result: ToolResult, tx: TenantTx) -> None:
-    await tool_calls.finish(tx, turn_id, step, result.output)
+async def _finish(turn_id: UUID, step: int, result: ToolResult, tx: TenantTx) -> ToolResult:
+    return ToolResult(await tool_calls.finish(tx, turn_id, step, result.output))

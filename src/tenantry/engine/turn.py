@@ -12,7 +12,7 @@ import structlog
 from tenantry.auth.budgets import Reservation
 from tenantry.auth.identity import claimed_tenant, identify
 from tenantry.domain.access import Principal
-from tenantry.domain.conversation import StopReason, TurnResult, TurnStatus, Usage
+from tenantry.domain.conversation import StopReason, Turn, TurnResult, TurnStatus, Usage
 from tenantry.domain.errors import ConversationBusy, TenantryError
 from tenantry.domain.ids import new_id
 from tenantry.domain.tenant import Tenant
@@ -203,11 +203,11 @@ class Engine:
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self, live: LiveTurn, work: Work | None, accept_ms: float) -> None:
-        began = time.perf_counter()
+        began, again = time.perf_counter(), False
         try:
             with self.leases.hold(live.turn):
                 while not live.ended:
-                    found = work or await self._wait(live, WAIT_S)
+                    found = work or await self._wait(live, WAIT_S, again=again)
                     if isinstance(found, TurnDone):
                         live.say(found.result.reply)
                         live.finish(found)
@@ -216,7 +216,7 @@ class Engine:
                     try:
                         live.finish(await self._drive(live, found, clock))
                     except LeaseLost:
-                        work = None
+                        work, again = None, True
         except asyncio.CancelledError:
             live.fail(ConversationBusy(retry_after=5))
             raise
@@ -226,11 +226,12 @@ class Engine:
             live.fail(error)
         finally:
             self.live.remove(live)
+            self._handed.pop((live.turn.tenant_id, live.turn.id), None)
             if live.reservation is not None:
                 self._resources.budgets.settle(live.reservation, live.done.result.usage if live.done else None)
 
-    async def _wait(self, live: LiveTurn, seconds: float) -> Work | TurnDone:
-        """Until the turn is ours to run, or done by someone else."""
+    async def _wait(self, live: LiveTurn, seconds: float, *, again: bool) -> Work | TurnDone:
+        """Until the turn is ours to run, or done by someone else; with `again`, our own attempt at it was given up."""
         turn = live.turn
         deadline = asyncio.get_running_loop().time() + seconds
         while True:
@@ -240,8 +241,10 @@ class Engine:
                 current = await turns.get(tx, turn.id)
                 if current is not None and current.status is TurnStatus.DONE and current.result is not None:
                     talk = await conversations.with_agent(tx, turn.conversation_id)
+                    if live.begun:
+                        live.restart(current.attempts)
                     return TurnDone(turn.id, turn.conversation_id, talk.agent.id, current.result)
-                started = await turns.start(tx, turn.id, self.leases.id, sole=self.sole)
+                started = await turns.start(tx, turn.id, self.leases.id, sole=self.sole, again=again)
                 if started is not None:
                     return await resume(tx, started)
             left = deadline - asyncio.get_running_loop().time()
@@ -258,11 +261,15 @@ class Engine:
             known=dict(work.conversation.known),
             policy_state=work.conversation.policy_state,
         )
+        tools = Toolbox(draft, self._resources, self.leases)
         if work.turn.attempts > MAX_ATTEMPTS:
             draft.degraded.append("attempts_exhausted")
-        elif live.stop_reason is None:
+            await tools.wind_up(settle=False)
+        elif live.stop_reason is not None:
+            await tools.wind_up(settle=True)
+        else:
             try:
-                await think(draft, self._resources, Toolbox(draft, self._resources, self.leases.id))
+                await think(draft, self._resources, tools)
             except Stopped:
                 log.info("turn stopped", turn_id=str(work.turn.id), reason=live.stop_reason)
         return await self._store(draft)
@@ -273,20 +280,18 @@ class Engine:
         outcome = Outcome(
             result, draft.known, draft.policy_state, draft.events, draft.trace(), tuple(_usage_rows(draft))
         )
-        stored = await persist(self.db, turn.tenant_id, partial(self._finish, work, outcome))
+        await persist(self.db, turn.tenant_id, partial(self._finish, work.turn, outcome))
         draft.clock.spent("store", began)
-        if stored is result:
-            self._tell(draft, replace(outcome.trace, times=draft.times()), result)
-        return TurnDone(turn.id, turn.conversation_id, work.agent.id, stored)
+        self._tell(draft, replace(outcome.trace, times=draft.times()), result)
+        return TurnDone(turn.id, turn.conversation_id, work.agent.id, result)
 
-    async def _finish(self, work: Work, outcome: Outcome, tx: TenantTx) -> TurnResult:
-        if await turns.finish(tx, work.turn, self.leases.id, outcome) is not None:
-            return outcome.result
-        # Our lease ran out and another process took the turn, or this was stored before: what is there is what counts.
-        current = await turns.get(tx, work.turn.id)
-        if current is None or current.result is None:
+    async def _finish(self, turn: Turn, outcome: Outcome, tx: TenantTx) -> None:
+        if await turns.finish(tx, turn, self.leases.id, outcome) is not None:
+            return
+        # Stored before by this very attempt, and nobody knew whether it was committed; or another process's by now.
+        current = await turns.get(tx, turn.id)
+        if current is None or current.result is None or current.attempts != turn.attempts:
             raise LeaseLost
-        return current.result
 
     def _tell(self, draft: Draft, trace: TurnTrace, result: TurnResult) -> None:
         if not self._observers:

@@ -93,13 +93,12 @@ async def watch(
     engine: Engine, tenant_id: UUID, conversation_id: UUID, position: Position, *, follow: bool
 ) -> AsyncGenerator[list[StreamEvent]]:
     """What the reader at that position does not have, in order; lists may be empty. Without `follow` it ends when all
-    is told and nothing runs here."""
+    is told and nothing runs here; with it, when the process ends."""
     while True:
         async with engine.db.tenant(tenant_id) as tx:
             stored = await conversations.events_after(tx, conversation_id, position.seq, _PAGE)
         if stored:
-            told = list(_stored(stored, position))
-            position = told[-1].position if told else replace(position, seq=stored[-1].seq)
+            told, position = _stored(stored, position)
             yield told
         live = engine.live.running(tenant_id, conversation_id)
         if live is not None:
@@ -107,33 +106,36 @@ async def watch(
                 position = events[-1].position if events else position
                 yield events
         elif not stored:
-            if not follow:
+            if not follow or engine.live.closing:
                 return
             yield []
             await engine.live.changed(tenant_id, conversation_id, _POLL_S)
 
 
-def _stored(events: Sequence[Event], position: Position) -> "list[StreamEvent]":
+def _stored(events: Sequence[Event], position: Position) -> tuple[list[StreamEvent], Position]:
+    """What of these events a reader at the position does not have, and where the reader stands after them."""
     told: list[StreamEvent] = []
     reply = next((e for e in events if e.turn_id == position.turn_id and e.type == EventType.REPLY), None)
     if reply is not None and reply.data.get("attempt") != position.attempt:
         # The process died that the reader had heard, and another one answered.
-        position = Position(position.seq)
-        told.append(StreamEvent(RESTARTED, reply.turn_id, {"attempt": reply.data.get("attempt")}, position))
-    known = position.events
+        attempt = int(reply.data.get("attempt", 0))
+        position = Position(position.seq, reply.turn_id, attempt)
+        told.append(StreamEvent(RESTARTED, reply.turn_id, {"attempt": attempt}, position))
     for event in events:
-        position = replace(position, seq=event.seq)
+        before, position = position, replace(position, seq=event.seq)
         of_turn = event.turn_id == position.turn_id and event.type != EventType.MESSAGE_RECEIVED
         if of_turn and event.type == EventType.REPLY:
-            rest = str(event.data["text"])[position.characters :]
+            rest = str(event.data["text"])[before.characters :]
             position = Position(event.seq)
             if rest:
-                told.append(StreamEvent(EventType.DELTA, event.turn_id, {"text": rest}, position))
-        elif of_turn and known > 0:
-            known -= 1
+                heard = replace(before, characters=before.characters + len(rest))
+                told.append(StreamEvent(EventType.DELTA, event.turn_id, {"text": rest}, heard))
+        elif of_turn and position.events > 0:
+            # Heard while it grew; it is among those up to `seq` from here on.
+            position = replace(position, events=position.events - 1)
             continue
         told.append(StreamEvent(event.type, event.turn_id, event.data, position))
-    return told
+    return told, position
 
 
 async def _live(live: LiveTurn, position: Position) -> AsyncGenerator[list[StreamEvent]]:

@@ -9,6 +9,7 @@ import uvicorn
 
 from tenantry.domain.errors import ConfigurationError
 from tenantry.server.app import create_app
+from tenantry.server.body_limit import BODY_LIMIT
 from tenantry.server.runtime import Runtime
 
 
@@ -51,6 +52,7 @@ async def serving(runtime: Runtime, bound: socket.socket) -> AsyncGenerator[str]
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=10,
+        ws_max_size=BODY_LIMIT,
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[bound]))
@@ -63,6 +65,8 @@ async def serving(runtime: Runtime, bound: socket.socket) -> AsyncGenerator[str]
         yield f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     finally:
         starting.cancel()
+        # Streams that wait for what may come would hold the end up.
+        runtime.engine.live.close()
         server.should_exit = True
         await task
         bound.close()

@@ -1,7 +1,8 @@
 """The only maker of a tenant's transaction: the tenant is set inside it, and gone with it."""
 
+import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,7 @@ _AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.OperatorInterventionError,  # it shuts down, or cut a statement off that took too long
 )
 
 
@@ -168,8 +170,7 @@ class _Transaction:
     async def _abandon(self, conn: "PoolConnectionProxy[Row]", error: BaseException) -> None:
         """Roll back and give the connection back. Raises DatabaseUnavailable for what may pass."""
         try:
-            if not conn.is_closed() and conn.is_in_transaction():
-                await conn.execute("ROLLBACK")
+            await _roll_back(conn)
         finally:
             await self._pool.release(conn)
         if isinstance(error, _AWAY):
@@ -177,6 +178,19 @@ class _Transaction:
         if isinstance(error, asyncpg.TransactionRollbackError):
             detail = "The database gave another request way; nothing was changed, send this one again."
             raise DatabaseUnavailable(detail, retry_after=1) from error
+
+
+async def _roll_back(conn: "PoolConnectionProxy[Row]") -> None:
+    """End what was begun, also when the task is cancelled again meanwhile."""
+    # A connection that the server has closed meanwhile cannot even be asked for its state.
+    with suppress(*_AWAY):
+        if conn.is_closed() or not conn.is_in_transaction():
+            return
+        ending = asyncio.ensure_future(conn.execute("ROLLBACK"))
+        while not ending.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.shield(ending)
+        ending.result()
 
 
 def _begin(tenant_id: UUID) -> str:

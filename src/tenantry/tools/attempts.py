@@ -28,7 +28,7 @@ class Attempts:
 
     def given_up(self) -> ToolResult | None:
         """`unknown` when the call may have been made and must not be made again; nothing is to be sent then."""
-        return _UNKNOWN if self.repeated and not (self.reads or self.idempotent) else None
+        return UNKNOWN if self.repeated and not (self.reads or self.idempotent) else None
 
     async def make(self, send: Callable[[float], Awaitable[ToolResult]]) -> ToolResult:
         """What `send` results in; it is given the seconds that it may take, and raises CallFailed.
@@ -59,7 +59,7 @@ class Attempts:
     def _told(self, failure: CallFailed, *, sent_before: bool) -> ToolResult:
         unanswered = not failure.sent or failure.reason in _CUT_OFF
         if not self.reads and unanswered and (failure.sent or sent_before):
-            return _UNKNOWN
+            return UNKNOWN
         if not self.reads and failure.sent and failure.reason in _UNREADABLE:
             return ToolResult(
                 {"status": "unknown", "reason": failure.reason, "message": f"{failure.message} {_UNREAD}"}
@@ -69,7 +69,8 @@ class Attempts:
 
 
 _UNREAD = "The service took the call, but what came of it cannot be read. It is not asked again; a person should check."
-_UNKNOWN = ToolResult(
+# What is told of a call that may have been made and is not made again.
+UNKNOWN = ToolResult(
     {
         "status": "unknown",
         "reason": "outcome_unknown",

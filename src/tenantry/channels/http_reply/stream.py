@@ -11,7 +11,7 @@ from tenantry.domain.conversation import EventType
 from tenantry.domain.errors import TenantryError
 from tenantry.engine.events import LiveEvent, TurnDone
 from tenantry.engine.live import LiveTurn
-from tenantry.engine.watching import TurnReader
+from tenantry.engine.watching import RESTARTED, TurnReader
 
 STREAM: dict[int | str, dict[str, Any]] = {
     200: {
@@ -53,10 +53,15 @@ def _body(done: TurnDone) -> dict[str, Any]:
 
 async def stream_reply(live: LiveTurn) -> AsyncGenerator[bytes]:
     """The turn's events; the turn goes on when the client is gone."""
-    turn, reader = live.turn, TurnReader(live)
+    turn, restarts, reader = live.turn, live.restarts, TurnReader(live)
     yield sse("accepted", {"turnId": turn.id, "conversationId": turn.conversation_id}, reader.cursor())
-    async for events in live.follow(SILENCE_S):
-        yield b"".join([sse(event.type, event.data, reader.past(event)) for event in _merged(events)]) or COMMENT
+    while True:
+        async for events in live.follow(SILENCE_S):
+            yield b"".join([sse(event.type, event.data, reader.past(event)) for event in _merged(events)]) or COMMENT
+        if restarts == live.restarts:
+            break
+        restarts, reader = live.restarts, TurnReader(live)
+        yield sse(RESTARTED, {"attempt": live.attempt}, reader.cursor())
     if live.done is not None:
         yield sse("done", _body(live.done), reader.cursor())
     else:

@@ -3,11 +3,12 @@
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
-from tenantry.llm.base import ModelEvent, ModelRequest
+from tenantry.llm.base import FieldsNoted, ModelEvent, ModelRequest
 from tenantry.llm.form_policy.dialogue import hear_message, hear_results
 from tenantry.llm.form_policy.languages import load_language
 from tenantry.llm.form_policy.slow_dates import warm_up
 from tenantry.llm.form_policy.turn import Turn
+from tenantry.llm.form_policy.turn_fields import fields_of
 
 
 class FormPolicy:
@@ -40,3 +41,5 @@ class FormPolicy:
             hear_message(turn, last.content if last is not None else "")
         for event in turn.events():
             yield event
+        if turn.call is None and (fields := fields_of(turn)):
+            yield FieldsNoted(fields, {})

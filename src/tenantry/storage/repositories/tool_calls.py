@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from tenantry.domain.tools import ToolCallRequest, ToolResult
+from tenantry.storage.repositories.turns import LEASE
 from tenantry.storage.tenancy import TenantTx
 
 _object = msgspec.json.Decoder(dict[str, Any])
@@ -52,13 +53,14 @@ async def recorded(tx: TenantTx, turn_id: UUID) -> tuple[RecordedCall, ...]:
 async def claim(
     tx: TenantTx, turn_id: UUID, lease_id: UUID, first_step: int, requests: Sequence[ToolCallRequest], model: str
 ) -> None:
-    """Claim the steps from `first_step` on for these calls. Raises LeaseLost when the turn is another process's, or
-    another attempt of ours has claimed them."""
+    """Claim the steps from `first_step` on for these calls, and the turn for as long as a lease lasts. Raises LeaseLost
+    when the turn is another process's, or another attempt of ours has claimed them."""
     claimed = await tx.execute(
+        f"WITH ours AS (UPDATE turns SET lease_expires_at = now() + {LEASE} "
+        "WHERE tenant_id = $1 AND id = $2 AND lease_id = $3 AND status = 'running' RETURNING id) "
         "INSERT INTO tool_calls (tenant_id, turn_id, step, name, arguments, model, status) "
         "SELECT $1, $2, $4 + new.position - 1, new.name, new.arguments::jsonb, $7, 'claimed' "
-        "FROM (SELECT FROM turns WHERE tenant_id = $1 AND id = $2 AND lease_id = $3 AND status = 'running' "
-        "FOR SHARE) AS ours, unnest($5::text[], $6::text[]) WITH ORDINALITY AS new (name, arguments, position) "
+        "FROM ours, unnest($5::text[], $6::text[]) WITH ORDINALITY AS new (name, arguments, position) "
         "ON CONFLICT (tenant_id, turn_id, step) DO NOTHING",
         tx.tenant_id,
         turn_id,
@@ -95,16 +97,24 @@ async def lock(tx: TenantTx, turn_id: UUID, step: int, name: str) -> LockedCall 
     return LockedCall(ToolResult(_object.decode(row["output"])) if row["output"] is not None else None)
 
 
-async def finish(tx: TenantTx, turn_id: UUID, step: int, output: Mapping[str, Any]) -> None:
-    """Keep what came of a claimed call."""
-    await tx.execute(
+async def finish(tx: TenantTx, turn_id: UUID, step: int, output: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Keep what came of a claimed call; what is kept now. Where two processes made the call, the first word counts,
+    unless it was that the outcome is unknown."""
+    kept = await tx.execute(
         "UPDATE tool_calls SET status = 'done', output = $4, finished_at = now() "
-        "WHERE tenant_id = $1 AND turn_id = $2 AND step = $3",
+        "WHERE tenant_id = $1 AND turn_id = $2 AND step = $3 "
+        "AND (status = 'claimed' OR output ->> 'status' = 'unknown')",
         tx.tenant_id,
         turn_id,
         step,
         output,
     )
+    if kept:
+        return output
+    earlier = await tx.value(
+        "SELECT output FROM tool_calls WHERE tenant_id = $1 AND turn_id = $2 AND step = $3", tx.tenant_id, turn_id, step
+    )
+    return _object.decode(earlier) if earlier else output
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Turns: accepted once, driven by one process at a time, stored whole."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -31,7 +31,7 @@ _history = msgspec.json.Decoder(tuple[Message, ...])
 _COLUMNS = (
     "t.id, t.conversation_id, t.number, t.status, t.request_hash, t.model, t.attempts, t.received_at, t.result, t.stop"
 )
-_LEASE = f"interval '{LEASE_S} seconds'"
+LEASE = f"interval '{LEASE_S} seconds'"
 
 
 class AlreadyAccepted(Exception):
@@ -84,7 +84,7 @@ _ACCEPT = f"""
         INSERT INTO turns AS t (tenant_id, id, conversation_id, number, status, idempotency_scope, idempotency_key,
                            request_hash, model, lease_id, lease_expires_at, attempts)
         SELECT $1, $3, $2, last_turn,
-               CASE WHEN unfinished THEN 'queued' ELSE 'running' END, $4, $5, $6, $7, $8, now() + {_LEASE},
+               CASE WHEN unfinished THEN 'queued' ELSE 'running' END, $4, $5, $6, $7, $8, now() + {LEASE},
                CASE WHEN unfinished THEN 0 ELSE 1 END
         FROM bumped, (SELECT EXISTS (
             SELECT FROM turns WHERE tenant_id = $1 AND conversation_id = $2 AND status IN ('queued', 'running')
@@ -182,13 +182,14 @@ async def get(tx: TenantTx, turn_id: UUID) -> Turn | None:
     return _turn_from(row, tx.tenant_id) if row else None
 
 
-async def start(tx: TenantTx, turn_id: UUID, lease_id: UUID, *, sole: bool) -> Turn | None:
+async def start(tx: TenantTx, turn_id: UUID, lease_id: UUID, *, sole: bool, again: bool = False) -> Turn | None:
     """Begin an unfinished turn that is ours, or that its process left, once no earlier one of its conversation is
-    unfinished; None while that is not so. With `sole`, no other process can be alive."""
+    unfinished; None while that is not so. With `sole`, no other process can be alive; with `again`, our own attempt at
+    the turn was given up."""
     row = await tx.row(
-        f"UPDATE turns t SET status = 'running', lease_id = $3, lease_expires_at = now() + {_LEASE}, "
+        f"UPDATE turns t SET status = 'running', lease_id = $3, lease_expires_at = now() + {LEASE}, "
         "attempts = attempts + 1 "
-        "WHERE tenant_id = $1 AND id = $2 AND ((status = 'queued' AND lease_id = $3) OR "
+        "WHERE tenant_id = $1 AND id = $2 AND ((lease_id = $3 AND (status = 'queued' OR $5)) OR "
         "(status IN ('queued', 'running') AND (lease_expires_at < now() OR ($4 AND lease_id <> $3)))) "
         "AND NOT EXISTS (SELECT FROM turns earlier WHERE earlier.tenant_id = $1 "
         "AND earlier.conversation_id = t.conversation_id AND earlier.number < t.number "
@@ -197,21 +198,23 @@ async def start(tx: TenantTx, turn_id: UUID, lease_id: UUID, *, sole: bool) -> T
         turn_id,
         lease_id,
         sole,
+        again,
     )
     return _turn_from(row, tx.tenant_id) if row else None
 
 
-async def renew(tx: TenantTx, turn_ids: Sequence[UUID], lease_id: UUID) -> dict[UUID, StopReason]:
-    """Say that these turns of ours are still being worked on; which of them are to end where they stand."""
+async def renew(tx: TenantTx, turn_ids: Sequence[UUID], lease_id: UUID) -> dict[UUID, StopReason | None]:
+    """Say that these turns of ours are still being worked on; those that are ours, each with why it is to end where it
+    stands, if it is."""
     rows = await tx.rows(
-        f"UPDATE turns SET lease_expires_at = now() + {_LEASE} "
+        f"UPDATE turns SET lease_expires_at = now() + {LEASE} "
         "WHERE tenant_id = $1 AND id = ANY($2) AND lease_id = $3 AND status IN ('queued', 'running') "
         "RETURNING id, stop",
         tx.tenant_id,
         list(turn_ids),
         lease_id,
     )
-    return {row["id"]: row["stop"] for row in rows if row["stop"]}
+    return {row["id"]: row["stop"] for row in rows}
 
 
 async def received(tx: TenantTx, turn: Turn) -> tuple[str, int]:
@@ -304,13 +307,20 @@ class Unfinished:
     turn_id: UUID
 
 
-async def abandoned(tx: TenantTx, lease_id: UUID, *, sole: bool, limit: int) -> list[Unfinished]:
-    """Turns of all tenants whose lease ran out, or with `sole` all that are not ours; the oldest first."""
+async def abandoned(
+    tx: TenantTx, lease_id: UUID, *, sole: bool, limit: int, but: Collection[UUID] = ()
+) -> list[Unfinished]:
+    """Turns of all tenants whose lease ran out, or with `sole` all that are not ours, each the first unfinished one of
+    its conversation; the oldest first, and none of those in `but`."""
     rows = await tx.rows(
-        "SELECT tenant_id, id FROM turns WHERE status IN ('queued', 'running') "
-        "AND (lease_expires_at < now() OR ($2 AND lease_id <> $1)) ORDER BY id LIMIT $3",
+        "SELECT tenant_id, id FROM turns t WHERE status IN ('queued', 'running') "
+        "AND (lease_expires_at < now() OR ($2 AND lease_id <> $1)) AND id <> ALL ($4) "
+        "AND NOT EXISTS (SELECT FROM turns earlier WHERE earlier.tenant_id = t.tenant_id "
+        "AND earlier.conversation_id = t.conversation_id AND earlier.number < t.number "
+        "AND earlier.status IN ('queued', 'running')) ORDER BY id LIMIT $3",
         lease_id,
         sole,
         limit,
+        list(but),
     )
     return [Unfinished(row["tenant_id"], row["id"]) for row in rows]

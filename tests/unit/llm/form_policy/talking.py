@@ -11,6 +11,7 @@ from tenantry.domain.tools import ToolCallRequest, ToolResult, ToolSpec
 from tenantry.domain.values import VariableValue
 from tenantry.llm.base import (
     ChatMessage,
+    FieldsNoted,
     ModelEvent,
     ModelRequest,
     QuickReplies,
@@ -133,12 +134,14 @@ class Talk:
     calls: list[ToolCallRequest] = field(default_factory=list)
     replies: list[str] = field(default_factory=list)
     quick: tuple[str, ...] = ()
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    field_events: int = 0
     requests: list[ModelRequest] = field(default_factory=list)
 
     async def say(self, text: str) -> str:
         """The contact says `text`; the reply."""
         self.messages.append(ChatMessage("user", text))
-        self.quick = ()
+        self.quick, self.fields, self.field_events = (), {}, 0
         said = ""
         request = self._request()
         for _ in range(6):
@@ -182,6 +185,11 @@ class Talk:
                     self.state = state
                 case QuickReplies(choices):
                     self.quick = choices
+                case FieldsNoted(values, faults):
+                    assert values
+                    assert not faults
+                    self.fields = values
+                    self.field_events += 1
                 case _:
                     continue
 
