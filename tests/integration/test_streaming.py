@@ -9,9 +9,12 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tenantry.auth.api_keys import hash_key, make_key
+from tenantry.domain.access import Scope
 from tenantry.engine.turn import Engine
 from tenantry.server.runtime import Runtime
 from tenantry.server.serving import bind, serving
+from tenantry.storage.repositories import api_keys
 from tests.conftest import MakeTenant, TenantForTest
 from tests.integration.model_talk import REPLY, Sse, Talk, calling, events, model_talk, text_of
 from tests.wire_server import paused, saying, streaming
@@ -169,3 +172,20 @@ async def test_a_stream_that_waits_does_not_hold_the_server_up(runtime: Runtime,
             socket = await session.ws_connect(f"{path}/socket")
         assert await waiting.content.read() == b":\n\n"
         assert (await socket.receive()).type in {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED}
+
+
+async def test_a_revoked_key_says_nothing_more_through_its_open_socket(talk: Talk, tenant: TenantForTest) -> None:
+    key = make_key(tenant.id)
+    async with talk.runtime.db.operator(tenant.id) as tx:
+        key_id = await api_keys.create(
+            tx, key_hash=hash_key(key), name="gone", member_id=None, scopes=frozenset({*Scope})
+        )
+    async with talk.session.post("/api/v1/conversations", json={"agent_id": talk.agent_id}) as response:
+        path = f"/api/v1/conversations/{(await response.json())['id']}"
+    async with talk.session.ws_connect(f"{path}/socket", headers={"Authorization": f"Bearer {key}"}) as socket:
+        async with talk.runtime.db.operator(tenant.id) as tx:
+            assert await api_keys.revoke(tx, key_id)
+        await socket.send_json({"type": "message", "text": "hello"})
+        assert (await socket.receive_json())["data"]["code"] == "unauthenticated"
+        assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
+    assert (await talk.get(path))["turns"] == 0

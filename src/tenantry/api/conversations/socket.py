@@ -49,7 +49,7 @@ async def converse(websocket: WebSocket, conversation_id: UUID) -> None:
         return
     await websocket.accept(PROTOCOL if PROTOCOL in _offered(websocket) else None)
     telling = asyncio.create_task(_tell(websocket, engine, who, conversation_id, position))
-    hearing = asyncio.create_task(_hear(websocket, engine, who, conversation_id))
+    hearing = asyncio.create_task(_hear(websocket, engine, conversation_id))
     try:
         await asyncio.wait([telling, hearing], return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -86,16 +86,20 @@ async def _tell(
                 await _send(websocket, {"type": event.type, "cursor": str(event.position), "data": event_data(event)})
 
 
-async def _hear(websocket: WebSocket, engine: Engine, who: Principal, conversation_id: UUID) -> None:
+async def _hear(websocket: WebSocket, engine: Engine, conversation_id: UUID) -> None:
     while True:
         try:
             text = await websocket.receive_text()
         except WebSocketDisconnect:
             return
         try:
+            # Asked for anew with each frame: a key may be revoked, and settings changed, while the socket is open.
+            who = await _principal(websocket, engine)
             await _act(text, websocket, engine, who, conversation_id)
         except TenantryError as error:
             await _send(websocket, {"type": "error", "data": problem_body(error)})
+            if isinstance(error, Unauthenticated):
+                return
 
 
 async def _act(text: str, websocket: WebSocket, engine: Engine, who: Principal, conversation_id: UUID) -> None:
