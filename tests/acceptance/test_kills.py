@@ -20,7 +20,7 @@ from tests.acceptance.kill_load import Line, Said
 from tests.acceptance.killing import FINISHED_WITHIN_S, Found, kill_and_look, make_parties, model_at, starter
 from tests.held_model import held_model
 
-KILLS = int(os.environ.get("TENANTRY_KILLS", "16"))
+KILLS = int(os.environ.get("TENANTRY_KILLS", "12"))
 
 
 @pytest.fixture(scope="module", params=["embedded", "external"])
@@ -42,7 +42,7 @@ def kills_home(form: str) -> Iterator[Path]:
 async def found(form: str, kills_home: Path) -> Found:
     """What was left."""
     # On an outside database every kill leaves the same thing, leases that must run out: a few show it.
-    kills = KILLS if form == "embedded" else max(5, KILLS // 8)
+    kills = KILLS if form == "embedded" else max(4, KILLS // 8)
     found = await kill_and_look(kills_home, kills, external=form == "external")
     print(f"{form}: {found.summary()}")
     return found
