@@ -23,6 +23,9 @@ def is_storable(text: str) -> bool:
 
 def storable_text(text: str) -> str:
     """The text with U+FFFD in the place of each character that cannot be kept."""
+    # Most pieces of text are short and plain.
+    if text.isascii() and "\x00" not in text:
+        return text
     return _UNKEPT.sub(_REPLACEMENT, text)
 
 

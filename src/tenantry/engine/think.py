@@ -96,7 +96,8 @@ async def _listen(draft: Draft, resources: Resources, model: Model, models: Tena
         async with draft.live.interruptible(), aclosing(model.respond(request)) as events:
             async for event in events:
                 if isinstance(event, TextDelta):
-                    heard.spoke(draft.clock.now())
+                    if heard.first is None:
+                        heard.first = draft.clock.now()
                     draft.say(storable_text(event.text))
                 elif isinstance(event, ToolCallRequest):
                     # Cleaned before it is claimed: what runs, is told and is resumed are the same call.
@@ -116,10 +117,6 @@ class _Heard:
     first: float | None = None
     usage: Usage = field(default_factory=Usage)
     output: str = ""
-
-    def spoke(self, at_ms: float) -> None:
-        if self.first is None:
-            self.first = at_ms
 
     def used(self, reported: UsageReported, cost_micros: int) -> None:
         of_step = Usage(reported.input_tokens, reported.output_tokens, reported.cached_tokens, cost_micros)
