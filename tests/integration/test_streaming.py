@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from tenantry.auth.api_keys import hash_key, make_key
+from tenantry.auth.identity import authenticate
 from tenantry.domain.access import Scope
 from tenantry.engine.turn import Engine
 from tenantry.server.runtime import Runtime
@@ -189,3 +190,18 @@ async def test_a_revoked_key_says_nothing_more_through_its_open_socket(talk: Tal
         assert (await socket.receive_json())["data"]["code"] == "unauthenticated"
         assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
     assert (await talk.get(path))["turns"] == 0
+
+
+async def test_a_revoked_key_hears_nothing_more(talk: Talk, tenant: TenantForTest) -> None:
+    async with talk.session.post("/api/v1/conversations", json={"agent_id": talk.agent_id}) as response:
+        path = f"/api/v1/conversations/{(await response.json())['id']}"
+    who = await authenticate(talk.runtime.db, tenant.keys["mark"])
+    async with (
+        asyncio.timeout(10),
+        talk.session.get(f"{path}/stream") as waiting,
+        talk.session.ws_connect(f"{path}/socket") as socket,
+    ):
+        async with talk.runtime.db.tenant(tenant.id) as tx:
+            assert await api_keys.revoke(tx, who.key_id)
+        assert set(await waiting.content.read()) == {*b":\n"}
+        assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from tenantry.domain.access import Principal
 from tenantry.domain.conversation import Event, EventType
 from tenantry.domain.errors import FieldError, InvalidInput
 from tenantry.engine.events import LiveEvent
 from tenantry.engine.live import LiveTurn
 from tenantry.engine.turn import Engine
-from tenantry.storage.repositories import conversations
+from tenantry.storage.repositories import api_keys, conversations
 
 # A turn of another process is seen when it is stored.
 _POLL_S = 1.0
@@ -90,12 +91,16 @@ class StreamEvent(NamedTuple):
 
 
 async def watch(
-    engine: Engine, tenant_id: UUID, conversation_id: UUID, position: Position, *, follow: bool
+    engine: Engine, who: Principal, conversation_id: UUID, position: Position, *, follow: bool
 ) -> AsyncGenerator[list[StreamEvent]]:
     """What the reader at that position does not have, in order; lists may be empty. Without `follow` it ends when all
-    is told and nothing runs here; with it, when the process ends."""
+    is told and nothing runs here; with it, when the process ends. The reader, who may see the conversation, hears
+    nothing more when their key is revoked."""
+    tenant_id = who.tenant_id
     while True:
         async with engine.db.tenant(tenant_id) as tx:
+            if not await api_keys.in_use(tx, who.key_id):
+                return
             stored = await conversations.events_after(tx, conversation_id, position.seq, _PAGE)
         if stored:
             told, position = _stored(stored, position)

@@ -82,7 +82,7 @@ async def stream_conversation(
     position = Position.parse(last_event_id or after)
     async with engine.db.tenant(who.tenant_id) as tx:
         await _visible(tx, conversation_id, who)
-    return sse_response(sse_of(watch(engine, who.tenant_id, conversation_id, position, follow=follow)))
+    return sse_response(sse_of(watch(engine, who, conversation_id, position, follow=follow)))
 
 
 @router.get("/{conversation_id}")

@@ -79,7 +79,7 @@ async def _principal(websocket: WebSocket, engine: Engine) -> Principal:
 async def _tell(
     websocket: WebSocket, engine: Engine, who: Principal, conversation_id: UUID, position: Position
 ) -> None:
-    batches = watch(engine, who.tenant_id, conversation_id, position, follow=True)
+    batches = watch(engine, who, conversation_id, position, follow=True)
     async with aclosing(batches):
         async for batch in batches:
             for event in batch:

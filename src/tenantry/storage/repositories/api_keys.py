@@ -40,6 +40,17 @@ async def principal_of(tx: TenantTx, key_hash: bytes) -> Principal | None:
     )
 
 
+async def in_use(tx: TenantTx, key_id: UUID) -> bool:
+    """Whether the key still opens anything: it is not revoked, and its member was not removed."""
+    return await tx.value(
+        "SELECT EXISTS (SELECT FROM api_keys k LEFT JOIN members m ON m.tenant_id = k.tenant_id AND m.id = k.member_id "
+        "AND m.removed_at IS NULL WHERE k.tenant_id = $1 AND k.id = $2 AND k.revoked_at IS NULL "
+        "AND (k.member_id IS NULL OR m.id IS NOT NULL))",
+        tx.tenant_id,
+        key_id,
+    )
+
+
 async def create(tx: TenantTx, *, key_hash: bytes, name: str, member_id: UUID | None, scopes: frozenset[Scope]) -> UUID:
     """Keep a new key of the tenant, or of one of its members."""
     key_id = new_id()
