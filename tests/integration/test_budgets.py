@@ -22,6 +22,12 @@ from tests.conftest import TenantForTest
 BERLIN = "Europe/Berlin"
 
 
+async def reserve(ledger: BudgetLedger, tenant: Tenant, owner_member_id: UUID | None) -> Reservation:
+    """As the engine sets aside a turn's price."""
+    await ledger.prepare(tenant)
+    return ledger.take(tenant, owner_member_id)
+
+
 class Times:
     """The date, and the clock that says how old a reading is."""
 
@@ -60,7 +66,7 @@ async def turn(
 ) -> Reservation | BudgetExhausted:
     """What the engine does: reserve, think, store, settle."""
     try:
-        reservation = await ledger.reserve(tenant, owner)
+        reservation = await reserve(ledger, tenant, owner)
     except BudgetExhausted as error:
         return error
     await asyncio.sleep(0)
@@ -76,7 +82,7 @@ def tokens(count: int) -> Usage:
 async def test_without_a_budget_nothing_is_asked_of_the_database(tenant: TenantForTest, database: Database) -> None:
     found = await of_tenant(database, tenant)
     ledger = BudgetLedger(None)  # pyright: ignore[reportArgumentType]
-    reservation = await ledger.reserve(found, tenant.members["mark"])
+    reservation = await reserve(ledger, found, tenant.members["mark"])
     ledger.settle(reservation, tokens(10**9))
 
 
@@ -118,9 +124,9 @@ async def test_a_turn_that_came_to_nothing_gives_all_back(
     found = await of_tenant(database, tenant, monthly_tokens=FIRST_TOKENS)
     ledger = times.ledger(database)
     for _ in range(3):
-        reservation = await ledger.reserve(found, None)
+        reservation = await reserve(ledger, found, None)
         with pytest.raises(BudgetExhausted):
-            await ledger.reserve(found, None)
+            await reserve(ledger, found, None)
         ledger.settle(reservation)
         ledger.settle(reservation, tokens(FIRST_TOKENS))
 
@@ -163,22 +169,22 @@ async def test_the_month_ends_in_the_tenants_zone(tenant: TenantForTest, databas
     await store(database, found, None, tokens(500), at=datetime(2026, 10, 31, 22, tzinfo=UTC))
     await store(database, found, None, tokens(2_900), at=datetime(2026, 10, 31, 23, tzinfo=UTC))
     with pytest.raises(BudgetExhausted) as error:
-        await ledger.reserve(found, None)
+        await reserve(ledger, found, None)
     assert error.value.extra["used"] == 2_900
     assert error.value.retry_after == 2 * 3600
     times.moment = ends - timedelta(microseconds=1)
     with pytest.raises(BudgetExhausted):
-        await ledger.reserve(found, None)
+        await reserve(ledger, found, None)
     times.moment = ends
-    running = await ledger.reserve(found, None)
+    running = await reserve(ledger, found, None)
     times.moment = datetime(2026, 12, 31, 23, tzinfo=UTC)
     # What runs over the end of the month is held back from the new one, and paid from it.
     with pytest.raises(BudgetExhausted) as error:
-        await ledger.reserve(found, None)
+        await reserve(ledger, found, None)
     assert error.value.extra["reserved"] == FIRST_TOKENS
     ledger.settle(running, tokens(2_000))
     with pytest.raises(BudgetExhausted) as error:
-        await ledger.reserve(found, None)
+        await reserve(ledger, found, None)
     assert (error.value.extra["used"], error.value.extra["reserved"]) == (2_000, 0)
 
 
@@ -197,13 +203,13 @@ async def test_what_another_process_spends_is_seen_within_fifteen_seconds(
 ) -> None:
     found = await of_tenant(database, tenant, monthly_tokens=10_000)
     one, other = times.ledger(database), times.ledger(database)
-    one.settle(await one.reserve(found, None))
+    one.settle(await reserve(one, found, None))
     assert isinstance(await turn(other, database, found, None, tokens(9_000)), Reservation)
     times.seconds += RELOAD_S - 1
-    one.settle(await one.reserve(found, None))
+    one.settle(await reserve(one, found, None))
     times.seconds += 1
     with pytest.raises(BudgetExhausted):
-        await one.reserve(found, None)
+        await reserve(one, found, None)
 
 
 async def test_readings_in_the_midst_of_turns_lose_nothing(
@@ -236,7 +242,7 @@ async def test_what_is_settled_while_the_table_is_read_is_not_lost(
 ) -> None:
     found = await of_tenant(database, tenant, monthly_tokens=10_000)
     ledger, read = times.ledger(database), usage.spent
-    running = await ledger.reserve(found, None)
+    running = await reserve(ledger, found, None)
 
     async def spent(*arguments: Any) -> list[OwnerSpend]:
         # What was read is older than what is stored and settled before the reading comes back.
@@ -248,12 +254,12 @@ async def test_what_is_settled_while_the_table_is_read_is_not_lost(
     monkeypatch.setattr(usage, "spent", spent)
     times.seconds += RELOAD_S
     with pytest.raises(BudgetExhausted) as error:
-        await ledger.reserve(found, None)
+        await reserve(ledger, found, None)
     assert error.value.extra["used"] == 9_000
     monkeypatch.undo()
     times.seconds += RELOAD_S
     with pytest.raises(BudgetExhausted) as error:
-        await ledger.reserve(found, None)
+        await reserve(ledger, found, None)
     assert error.value.extra["used"] == 9_000
 
 
@@ -266,8 +272,8 @@ async def test_sums_stay_right_while_readings_move_on(tenant: TenantForTest, dat
         times.moment = datetime(2026, 11, 20, tzinfo=UTC) + timedelta(minutes=minutes)
         times.seconds += RELOAD_S
         await store(database, found, None, tokens(1_000), at=times.moment)
-        ledger.settle(await ledger.reserve(found, None))
+        ledger.settle(await reserve(ledger, found, None))
     small = replace(found, limits=replace(found.limits, budget=Budget(monthly_tokens=1)))
     with pytest.raises(BudgetExhausted) as error:
-        await ledger.reserve(small, None)
+        await reserve(ledger, small, None)
     assert error.value.extra["used"] == 6_000

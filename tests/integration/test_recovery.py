@@ -68,9 +68,9 @@ async def test_a_retry_under_the_same_key_finishes_what_was_left(runtime: Runtim
     await _expire(runtime, tenant)
     who = await authenticate(runtime.db, tenant.key)
     inbound = Inbound(who, "http", "one", lead_id="ada", conversation_ref="c", idempotency_key=f"{lease_id}-0")
-    done = await runtime.engine.run_turn(inbound)
+    done = await (await runtime.engine.begin(inbound)).result()
     assert done.turn_id == left[0].turn.id
-    assert await runtime.engine.run_turn(inbound) == done
+    assert await (await runtime.engine.begin(inbound)).result() == done
 
 
 async def test_a_process_that_lost_its_lease_stores_nothing(runtime: Runtime, tenant: TenantForTest) -> None:

@@ -13,7 +13,6 @@ from tenantry.llm.registry import Models
 from tenantry.storage.tenancy import Database
 
 Item = TypeVar("Item")
-Shown = TypeVar("Shown", bound=BaseModel)
 
 
 class Page(BaseModel):

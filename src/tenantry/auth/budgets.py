@@ -113,11 +113,6 @@ class BudgetLedger:
         self._clock = clock
         self._accounts: dict[UUID, _Account] = {}
 
-    async def reserve(self, tenant: Tenant, owner_member_id: UUID | None) -> Reservation:
-        """`prepare`, then `take`. Raises BudgetExhausted and DatabaseUnavailable."""
-        await self.prepare(tenant)
-        return self.take(tenant, owner_member_id)
-
     async def prepare(self, tenant: Tenant) -> None:
         """Read what `take` needs, at most every 15 s, and nothing where neither the tenant nor any of its members has a
         budget. Call it while holding no connection. Raises DatabaseUnavailable."""

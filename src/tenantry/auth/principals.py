@@ -22,10 +22,10 @@ SCHEME = "HTTPBearer"
 
 
 class _Authenticated(HTTPBearer):
-    """A dependency that stands for itself in the API's description: who asks, with the scope where one is needed.
+    """A dependency that stands for itself in the API's description: who asks, with the scope that is needed.
     One for all steps, since every further dependency of a route costs each request time."""
 
-    def __init__(self, scope: Scope | None = None) -> None:
+    def __init__(self, scope: Scope) -> None:
         super().__init__(
             scheme_name=SCHEME,
             description="An API key: `tnt_…`, of the tenant or of one member.",
@@ -36,8 +36,7 @@ class _Authenticated(HTTPBearer):
     async def __call__(self, request: Request) -> Principal:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Raises Unauthenticated, and Forbidden without the scope."""
         principal = await authenticate(request.app.state.runtime.db, bearer_key(request))
-        if self._scope is not None:
-            principal.require(self._scope)
+        principal.require(self._scope)
         return principal
 
 
@@ -45,7 +44,6 @@ def _with_scope(scope: Scope) -> _Authenticated:
     return _Authenticated(scope)
 
 
-Anyone = Annotated[Principal, Depends(_Authenticated())]
 CanReply = Annotated[Principal, Depends(_with_scope(Scope.REPLY))]
 CanReadAgents = Annotated[Principal, Depends(_with_scope(Scope.AGENTS_READ))]
 CanEditAgents = Annotated[Principal, Depends(_with_scope(Scope.AGENTS_WRITE))]

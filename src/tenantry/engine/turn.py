@@ -1,4 +1,4 @@
-"""The only entry of the engine: one inbound message to what came of it, in three short steps."""
+"""The only entry of the engine: from one inbound message to what came of it, in three short steps."""
 
 import asyncio
 import time
@@ -59,13 +59,9 @@ class Engine:
         self._tasks: set[asyncio.Task[None]] = set()
         self._handed: dict[tuple[UUID, UUID], Work] = {}
 
-    async def run_turn(self, inbound: Inbound) -> TurnDone:
-        """Accept the message, think, store. Raises what `begin` raises, and ConversationBusy when earlier messages take
-        too long (this one stays in the queue)."""
-        return await (await self.begin(inbound)).result()
-
     async def begin(self, inbound: Inbound) -> LiveTurn:
-        """Accept the message and begin to answer it; a replay under the same idempotency key is the turn it had.
+        """Accept the message and begin to answer it; a replay under the same idempotency key is the turn it had. Its
+        `result` raises ConversationBusy when earlier messages take too long; the message then stays in the queue.
 
         Raises NotFound, ModelNotAllowed, IdempotencyKeyReused, TurnInProgress, DatabaseUnavailable.
         """

@@ -18,7 +18,14 @@ STREAM: dict[int | str, dict[str, Any]] = {
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
         "description": "The answer; with `stream`, its events. An event's `id` is a cursor for "
         "`GET /api/v1/conversations/{conversation_id}/stream`, which goes on from there.",
-    }
+    },
+    401: {"description": "No valid API key."},
+    403: {"description": "The key may not reply, or not for this client."},
+    404: {"description": "No such agent or conversation that the key can see."},
+    409: {"description": "Another message is being answered and the agent takes one at a time."},
+    422: {"description": "The request is not valid, the model not allowed, or the idempotencyKey used for another."},
+    429: {"description": "A rate limit or the month's budget; `Retry-After` says how long to wait."},
+    503: {"description": "The database is away; send the same request again."},
 }
 
 

@@ -28,13 +28,6 @@ def limits_from(row: Row) -> TenantLimits:
     )
 
 
-async def effective(tx: TenantTx) -> TenantLimits:
-    """What counts for the transaction's tenant."""
-    return limits_from(
-        await tx.one(f"SELECT {EFFECTIVE} FROM (SELECT $1::uuid AS id) AS t {JOIN}", tx.tenant_id),
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class WrittenLimits:
     """A tenant's limits as the operator granted them, and as the tenant lowered them for itself."""
