@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from tenantry.auth.principals import authenticate
+from tenantry.auth.identity import authenticate
 from tenantry.domain.conversation import Turn
 from tenantry.domain.ids import new_id
 from tenantry.engine import tool_loop
@@ -61,8 +61,9 @@ def answer(text: str) -> list[bytes]:
 
 async def lose_leases(talk: Talk, tenant: TenantForTest) -> None:
     """As if the process had stood still for a lease's time."""
-    for held in talk.runtime.engine.leases._held.values():
-        held.renewed_at -= LEASE_S
+    held = talk.runtime.engine.leases._held
+    for turn in held:
+        held[turn] -= LEASE_S
     async with talk.runtime.db.tenant(tenant.id) as tx:
         await tx.execute("UPDATE turns SET lease_expires_at = now() - interval '1 s' WHERE status <> 'done'")
 
@@ -198,7 +199,7 @@ async def test_the_same_message_comes_again_while_its_turn_is_taken_up(
         taking = asyncio.create_task(take_up(engine, sole=False))
         await still.reached.wait()
         again = asyncio.create_task(talk.say(idempotencyKey="k"))
-        while engine.live.get(turn_id) is None:
+        while engine.live.get(tenant.id, turn_id) is None:
             await asyncio.sleep(0.01)
         if not retry_is_late:
             await again
