@@ -14,14 +14,14 @@ import uvloop
 
 CHUNKS_PER_SECOND = 40
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
-_ASKED = re.compile(rb"chunks=(\d+)")
+_ASKED = re.compile(rb"chunks=(\d+) pace=(\d+)")
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 _WORD = " viewing"
 
 
-def message(chunks: int) -> str:
-    """What to say for an answer of this many chunks."""
-    return f"Please answer in chunks={chunks}"
+def message(chunks: int, pace: int = CHUNKS_PER_SECOND) -> str:
+    """What to say for an answer of this many chunks, so many a second; 0 is as fast as they can be written."""
+    return f"Please answer in chunks={chunks} pace={pace}"
 
 
 class ModelServer(asyncio.Protocol):
@@ -49,16 +49,16 @@ class ModelServer(asyncio.Protocol):
             return
         self._received = b""
         asked = _ASKED.findall(body)
-        chunks = int(asked[-1]) if asked else 1
-        self._send(answer(chunks, formed=b'"response_format"' in body), 0, self._loop.time())
+        chunks, pace = map(int, asked[-1]) if asked else (1, CHUNKS_PER_SECOND)
+        gap = 1 / pace if pace else 0.0
+        self._send(answer(chunks, formed=b'"response_format"' in body), 0, self._loop.time(), gap)
 
-    def _send(self, parts: list[bytes], number: int, at: float) -> None:
+    def _send(self, parts: list[bytes], number: int, at: float, gap: float) -> None:
         if self._transport is None:
             return
         self._transport.write(parts[number])
         if number + 1 < len(parts):
-            at += 1 / CHUNKS_PER_SECOND
-            self._loop.call_at(at, self._send, parts, number + 1, at)
+            self._loop.call_at(at + gap, self._send, parts, number + 1, at + gap, gap)
 
 
 @functools.cache

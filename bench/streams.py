@@ -66,11 +66,14 @@ async def main() -> None:
         for number in range(ROUNDS):
             for name in sorted(targets, reverse=bool(number % 2)):
                 figures[name].append(await _round(targets[name]))
+        bursts = {name: [await _round(targets[name], 0) for _ in range(ROUNDS)] for name in targets}
         alone = [await _client_alone(model_url) for _ in range(ROUNDS)]
     console.print(_table(figures))
     for name, values in (
         ("server CPU per streamed chunk", [f.chunk_ms for f in figures["tenantry"]]),
         ("the same of the floor", [f.chunk_ms for f in figures["floor"]]),
+        ("server CPU per chunk of a model that writes as fast as it can", [f.chunk_ms for f in bursts["tenantry"]]),
+        ("the same of the floor", [f.chunk_ms for f in bursts["floor"]]),
         ("the client of models alone", alone),
     ):
         console.print(f"{name}: {statistics.median(values):.4f} ms ({', '.join(f'{each:.4f}' for each in values)})")
@@ -101,12 +104,12 @@ async def _targets(home: Path) -> AsyncIterator[tuple[str, dict[str, Target]]]:
         )
 
 
-async def _round(target: Target) -> Figures:
+async def _round(target: Target, pace: int = CHUNKS_PER_SECOND) -> Figures:
     spent: dict[int, float] = {}
     seen = Seen(0, 0.0, [], [])
     for chunks in (1, CHUNKS):
         before = cpu_seconds(target.server.process)
-        seen = await _drive(target, TURNS, chunks)
+        seen = await _drive(target, TURNS, chunks, pace)
         spent[chunks] = cpu_seconds(target.server.process) - before
     turns = STREAMS * TURNS
     return Figures(
@@ -120,9 +123,9 @@ async def _round(target: Target) -> Figures:
     )
 
 
-async def _drive(target: Target, turns: int, chunks: int) -> Seen:
+async def _drive(target: Target, turns: int, chunks: int, pace: int = CHUNKS_PER_SECOND) -> Seen:
     run_id = secrets.token_hex(6)
-    body = {"message": message(chunks), "agentId": target.agent_id, "stream": True}
+    body = {"message": message(chunks, pace), "agentId": target.agent_id, "stream": True}
     bodies = [
         [json.dumps(body | {"leadId": f"{run_id}-{each}", "conversationId": f"{run_id}-{each}"})] * turns
         for each in range(STREAMS)
