@@ -19,6 +19,7 @@ _AWAY = (
     TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # asked between the server's goodbye and the end of the connection
     asyncpg.TooManyConnectionsError,
     asyncpg.OperatorInterventionError,  # it shuts down, or cut a statement off that took too long
 )
@@ -165,19 +166,24 @@ class _Transaction:
         except BaseException as failed:
             await self._abandon(conn, failed)
             raise
-        await self._pool.release(conn)
+        await self._give_back(conn)
 
     async def _abandon(self, conn: "PoolConnectionProxy[Row]", error: BaseException) -> None:
         """Roll back and give the connection back. Raises DatabaseUnavailable for what may pass."""
         try:
             await _roll_back(conn, error)
         finally:
-            await self._pool.release(conn)
+            await self._give_back(conn)
         if isinstance(error, _AWAY):
             raise DatabaseUnavailable(retry_after=1) from error
         if isinstance(error, asyncpg.TransactionRollbackError):
             detail = "The database gave another request way; nothing was changed, send this one again."
             raise DatabaseUnavailable(detail, retry_after=1) from error
+
+    async def _give_back(self, conn: "PoolConnectionProxy[Row]") -> None:
+        # What cannot be reset any more is closed by the pool; what the transaction did is decided already.
+        with suppress(*_AWAY):
+            await self._pool.release(conn)
 
 
 async def _roll_back(conn: "PoolConnectionProxy[Row]", error: BaseException) -> None:
