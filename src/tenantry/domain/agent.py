@@ -138,6 +138,7 @@ BUILT_IN_FUNCTIONS = frozenset(
         "cancel_appointment",
         "memory_append",
         "memory_replace",
+        "hand_off",
     }
 )
 
@@ -145,7 +146,7 @@ BUILT_IN_FUNCTIONS = frozenset(
 @dataclass(frozen=True, slots=True)
 class Function:
     """One thing that the agent may do: what is built in under `name`, or the call `http` or `mcp`; `variables` are
-    handed to it."""
+    handed to it. `purposes`, for `hand_off` alone, are those of the tenant's routing that it may hand over to."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = type_config
 
@@ -155,6 +156,7 @@ class Function:
     enabled: bool = True
     http: HttpCall | None = None
     mcp: McpCall | None = None
+    purposes: Annotated[tuple[Annotated[str, MinLen(1), MaxLen(64)], ...], MaxLen(20)] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,14 @@ class AppointmentRules:
 # What becomes of a message while an earlier one of its conversation is being answered: it waits, it ends that answer
 # where it stands, or it is not taken.
 NewMessage = Literal["queue", "interrupt", "reject"]
+
+# Who talks with what: every contact with an instance of their own, made when they first come and with a memory of its
+# own; all with the one agent, which keeps nothing in mind of a contact from one conversation to the next; or all with
+# the one agent, which knows each contact again.
+Pattern = Literal["personal", "shared", "shared_with_identity"]
+
+# Which version answers in a conversation: the one that was published last, or the one that it began with.
+FollowedVersion = Literal["newest", "pinned"]
 
 OFFICE_HOURS = (OpeningHours(days=("mon", "tue", "wed", "thu", "fri"), opens="09:00", closes="17:00"),)
 
@@ -213,6 +223,8 @@ class AgentDefinition:
     model: Annotated[str, MaxLen(200)] | None = None
     fallback_models: Annotated[tuple[Annotated[str, MinLen(1), MaxLen(200)], ...], MaxLen(5)] = ()
     on_new_message: NewMessage = "queue"
+    pattern: Pattern = "shared_with_identity"
+    follow: FollowedVersion = "newest"
 
     def variable(self, name: str) -> Variable | None:
         """The variable of that name, or None."""

@@ -91,6 +91,7 @@ def _function_faults(definition: AgentDefinition) -> Iterator[FieldError]:
             elif name in function.variables[:position]:
                 yield FieldError(f"{at}.variables.{position}", f"{name!r} is there twice")
         yield from _call_faults(at, definition, function)
+        yield from _purpose_faults(at, function)
 
 
 def _call_faults(at: str, definition: AgentDefinition, function: Function) -> Iterator[FieldError]:
@@ -111,6 +112,18 @@ def _call_faults(at: str, definition: AgentDefinition, function: Function) -> It
     if function.mcp is not None:
         for field, message in mcp_call_faults(function.mcp):
             yield FieldError(f"{at}.mcp.{field}", message)
+
+
+def _purpose_faults(at: str, function: Function) -> Iterator[FieldError]:
+    if function.name != "hand_off" and function.purposes:
+        yield FieldError(f"{at}.purposes", "is for hand_off alone")
+    if function.name == "hand_off" and not function.purposes:
+        yield FieldError(f"{at}.purposes", "is empty; name the purposes that hand_off may hand over to")
+    for position, purpose in enumerate(function.purposes):
+        if not purpose.strip():
+            yield FieldError(f"{at}.purposes.{position}", "is empty")
+        elif purpose in function.purposes[:position]:
+            yield FieldError(f"{at}.purposes.{position}", f"{purpose!r} is there twice")
 
 
 def _turn_field_faults(turn_fields: Sequence[TurnField]) -> Iterator[FieldError]:
