@@ -35,7 +35,7 @@ class Parallel:
     async def agent(self, **more: Any) -> str:
         """An agent that just speaks."""
         definition = {"name": "Echo", **more}
-        async with self.session.post("/api/v1/agents", json={"definition": definition}) as response:
+        async with self.session.post("/api/v1/agents", json={"definition": definition, "publish": True}) as response:
             assert response.status == 201, await response.text()
             return (await response.json())["id"]
 

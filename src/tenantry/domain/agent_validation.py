@@ -7,6 +7,7 @@ from zoneinfo import available_timezones
 
 from tenantry.domain.agent import (
     BUILT_IN_FUNCTIONS,
+    MEMORY_FUNCTIONS,
     AgentDefinition,
     Function,
     OpeningHours,
@@ -92,6 +93,9 @@ def _function_faults(definition: AgentDefinition) -> Iterator[FieldError]:
                 yield FieldError(f"{at}.variables.{position}", f"{name!r} is there twice")
         yield from _call_faults(at, definition, function)
         yield from _purpose_faults(at, function)
+        if definition.pattern == "shared" and function.name in MEMORY_FUNCTIONS:
+            told = "keeps something of a contact, and an agent of the pattern `shared` keeps nothing; choose another"
+            yield FieldError(f"{at}.name", f"{function.name!r} {told} pattern or leave it out")
 
 
 def _call_faults(at: str, definition: AgentDefinition, function: Function) -> Iterator[FieldError]:

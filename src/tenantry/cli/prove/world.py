@@ -11,7 +11,7 @@ from tenantry.domain.ids import new_id
 from tenantry.domain.limits import MOST_PER_MINUTE, Budget, LimitValues
 from tenantry.domain.tenant import Role
 from tenantry.storage.isolation.seeding import remove_member
-from tenantry.storage.repositories import agents, api_keys, audit, limits, tenants
+from tenantry.storage.repositories import agent_versions, api_keys, audit, limits, tenants
 from tenantry.storage.tenancy import Database, TenantTx
 
 NOTHING_YET = UUID(int=0)
@@ -196,8 +196,8 @@ async def _party(tx: TenantTx, estate: Estate, slug: str, name: str | None) -> P
     word = f"word{secrets.token_hex(8)}"
     key, _ = await _key(tx, f"of {name or 'the tenant'}", member_id)
     definition = definition_of(word)
-    agent = await agents.create(tx, definition, member_id)
-    spare = await agents.create(tx, replace(definition, name=f"Spare {word}"), member_id)
+    agent = await agent_versions.create_published(tx, definition, member_id, by=ACTOR)
+    spare = await agent_versions.create_published(tx, replace(definition, name=f"Spare {word}"), member_id, by=ACTOR)
     budget = 10**14 + secrets.randbelow(10**14)
     if member_id is not None:
         await limits.set_member_budget(tx, member_id, Budget(monthly_tokens=budget))
