@@ -30,7 +30,7 @@ _ZONES = frozenset(available_timezones())
 
 def validate_definition(definition: AgentDefinition, allowed_models: Collection[str]) -> None:
     """Raises InvalidInput that names every field at fault. `allowed_models` are the tenant's."""
-    errors = list(_faults(definition))
+    errors = list(definition_faults(definition))
     if definition.model is not None and definition.model not in allowed_models:
         errors.append(
             FieldError("model", f"is not allowed for this tenant; leave it out or choose: {', '.join(allowed_models)}")
@@ -40,7 +40,8 @@ def validate_definition(definition: AgentDefinition, allowed_models: Collection[
         raise InvalidInput(f"The agent's definition is not valid; correct {fields}.", errors=errors)
 
 
-def _faults(definition: AgentDefinition) -> Iterator[FieldError]:
+def definition_faults(definition: AgentDefinition) -> Iterator[FieldError]:
+    """Every fault that shows in the definition alone; which models a tenant may use is not looked at."""
     if not definition.name.strip():
         yield FieldError("name", "is empty; give the agent a name")
     if definition.time_zone not in _ZONES:
