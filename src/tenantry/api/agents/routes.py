@@ -12,8 +12,8 @@ from tenantry.api.common import AllModels, Cursor, Db, EngineResources, Limit, c
 from tenantry.auth.principals import CanEditAgents, CanReadAgents
 from tenantry.domain.access import Principal
 from tenantry.domain.agent import AgentDefinition, AgentRecord
-from tenantry.domain.definition_changes import changes
 from tenantry.domain.agent_validation import validate_definition
+from tenantry.domain.definition_changes import changes
 from tenantry.domain.errors import Conflict, FieldError, Forbidden, InvalidInput
 from tenantry.engine.preview import preview
 from tenantry.memory.registry import DEFAULT

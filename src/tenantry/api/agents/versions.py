@@ -18,8 +18,8 @@ from tenantry.api.agents.schemas import (
 )
 from tenantry.api.common import AllModels, Db, Limit
 from tenantry.auth.principals import CanEditAgents, CanReadAgents
-from tenantry.domain.definition_changes import changes
 from tenantry.domain.agent_validation import validate_definition
+from tenantry.domain.definition_changes import changes
 from tenantry.storage.repositories import agent_versions, agents
 
 router = APIRouter(prefix="/api/v1/agents/{agent_id}", tags=["agents"])

@@ -235,6 +235,7 @@ def definition_of(word: str) -> AgentDefinition:
         personality=f"Personality {word}",
         instructions=f"Instructions {word}",
         greeting=f"Greeting {word}",
+        pattern="personal",
         business_hours=(OpeningHours(days=WEEKDAYS, opens="00:00", closes="24:00"),),
         variables=(Variable(name="matter", type=VariableType.TEXT, question=f"What is it about, {word}?"),),
         functions=tuple(Function(name=name, variables=variables) for name, variables in _FUNCTIONS.items()),
