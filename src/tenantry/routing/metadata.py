@@ -8,11 +8,11 @@ from tenantry.domain.routing import MetadataTest, Scalar
 
 def value_at(metadata: Mapping[str, object], key: str) -> object:
     """The value that the key names, with dots into nested objects; None where there is none."""
-    value: object = metadata
+    value = cast(object, metadata)
     for name in key.split("."):
         if not isinstance(value, Mapping):
             return None
-        value = value.get(name)
+        value = cast(Mapping[str, object], value).get(name)
     return value
 
 
