@@ -214,6 +214,7 @@ class Reader:
                 labelled = self._label_before(hit[1], [variable]) is not None
                 if labelled or variable.name not in self.turn.known:
                     self.readings.values.append(Reading(variable, hit[0], hit[0]))
+                    self._blank(hit[1], hit[2])
 
     def _labelled_texts(self) -> None:
         """ "my company is Acme", for texts, names and addresses that are not asked for now."""
