@@ -44,13 +44,13 @@ def _refused(text: str, name: str = "agent.yaml") -> InvalidInput:
     return raised.value
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.from_type(AgentFile).filter(_keepable))
 def test_what_is_written_is_read_again(agent_file: AgentFile) -> None:
     assert _read(write_agent_file(agent_file)) == agent_file
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=200))
 def test_any_text_stays_what_it_is(text: str) -> None:
     agent_file = AgentFile(AgentHead(), AgentDefinition(name="x", instructions=text, dos=(text,)))

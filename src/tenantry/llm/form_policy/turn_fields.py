@@ -19,7 +19,7 @@ from tenantry.llm.form_policy.progress import (
 from tenantry.llm.form_policy.readers.choices import mentioned_choices
 from tenantry.llm.form_policy.turn import Turn
 
-_SENTENCE = re.compile(r"(?<=[.!?;])\s+|,? (?=but )")
+_SENTENCE = re.compile(r"(?<=[.!?;])\s+|,? but ")
 _MAX_MESSAGES = 30
 _MAX_ITEMS = 10
 _LONGEST_QUOTE = 300
@@ -66,7 +66,7 @@ def _value(turn: Turn, field: TurnField, said: _Said) -> Any:
         case TurnFieldType.CHOICE:
             return named[0] if len(named) == 1 else None
         case TurnFieldType.LIST:
-            return named or None
+            return named or ([] if turn.agent.variable(field.name) else None)
         case _:
             return None
 

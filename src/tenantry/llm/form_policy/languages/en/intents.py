@@ -177,7 +177,7 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
             r"\bwhat (?:times?|slots?|days?|dates?|openings?|appointments?|availability)\b.{0,40}\b(?:have|"
             r"free|available|open|offer|possible|got|are there|work|suits? you|is there)\b|\bwhat(?:'s|"
             r" is| do you have) (?:available|free|open)\b|\bwhen (?:are|is|would|could|can|do) (?:you|"
-            r"they|he|she|it|we|i)\b.{0,30}\b(?:free|available|have time|come|meet|possible|appointment|"
+            r"they|he|she|it|we|i)\b.{0,30}\b(?:free|available|have time|come|meet|see|view|visit|possible|appointment|"
             r"book)\b|\b(?:any|free|available|open) (?:times?|slots?|appointments?|openings?|availability)\b|"
             r"\banything (?:free|available|open|else|earlier|later|on|in|for)\b|\b(?:other|another|different|"
             r"more|earlier|later) (?:times?|slots?|options?|one|days?)\b|\bavailabilit|\bas soon as (?:possible|"
