@@ -9,7 +9,6 @@ from tenantry.domain.agent_validation import definition_faults
 from tenantry.domain.definition_changes import Change, changes
 from tenantry.domain.definition_tree import (
     Tree,
-    arranged,
     definition_of,
     is_texts,
     is_tree,
@@ -152,8 +151,16 @@ def _united(base: list[str], mine: list[str], theirs: list[str]) -> list[str]:
 
 
 def _in_order(names: list[str], base: list[str], mine: list[str], theirs: list[str]) -> list[str]:
-    only_theirs_moved = _moved(base, theirs) and not _moved(base, mine)
-    return arranged(names, theirs, mine) if only_theirs_moved else arranged(names, mine, theirs)
+    """The names, each one in mine or theirs: in the order of the one that leads, the other's after their neighbour."""
+    lead, other = (theirs, mine) if _moved(base, theirs) and not _moved(base, mine) else (mine, theirs)
+    found = [name for name in lead if name in names]
+    place = 0
+    for name in other:
+        if name in names:
+            if name not in found:
+                found.insert(place, name)
+            place = found.index(name) + 1
+    return found
 
 
 def _moved(before: list[str], after: list[str]) -> bool:
