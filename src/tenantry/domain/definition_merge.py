@@ -17,6 +17,7 @@ from tenantry.domain.definition_tree import (
     tree_of,
 )
 from tenantry.domain.errors import FieldError, InvalidInput
+from tenantry.domain.url_template import placeholders
 
 # Lists of texts in which each counts by itself; in the others, such as choices, all hang together.
 _SETS = frozenset({"dos", "donts", "purposes", "variables"})
@@ -187,15 +188,23 @@ def _remedies(path: str, tree: Tree, side: Tree) -> Iterator[str]:
     for length in range(len(parts), 1, -1):
         yield ".".join(parts[:length])
     if is_function:
-        yield from (f"variables.{name}" for name in _used_variables(side, parts[1]))
+        yield from (f"variables.{name}" for name in _variables_of_address(side, parts[1]))
     yield parts[0]
     yield "variables"
     yield ""
 
 
-def _used_variables(tree: Tree, function: str) -> list[str]:
+def _function(tree: Tree, name: str) -> Tree:
     functions = tree.get("functions")
-    return functions.get(function, {}).get("variables", []) if is_tree(functions) else []
+    return functions.get(name, {}) if is_tree(functions) else {}
+
+
+def _used_variables(tree: Tree, function: str) -> list[str]:
+    return _function(tree, function).get("variables", [])
+
+
+def _variables_of_address(tree: Tree, function: str) -> list[str]:
+    return placeholders(_function(tree, function).get("http", {}).get("url", ""))
 
 
 def _lost_variables(tree: Tree, function: str) -> list[str]:

@@ -103,6 +103,22 @@ def test_a_variable_that_they_removed_stays_while_mine_uses_it() -> None:
     assert [(c.path, c.theirs) for c in merged.conflicts] == [("variables.phone", None)]
 
 
+def test_only_the_variable_that_mine_uses_is_a_conflict_not_the_function() -> None:
+    mine = replace(BASE, functions=(replace(BOOK, variables=("email", "phone")),))
+    theirs = replace(BASE, variables=(EMAIL,), functions=(replace(BOOK, description="Book it."),))
+    merged = merge(BASE, mine, theirs)
+    assert [c.path for c in merged.conflicts] == ["variables.phone"]
+    assert merged.definition.functions == (replace(mine.functions[0], description="Book it."),)
+
+
+def test_a_variable_stays_required_while_the_address_of_mine_needs_it() -> None:
+    mine = replace(BASE, functions=(replace(USES_PHONE, http=HttpCall("https://a.example/{phone}")),))
+    theirs = replace(BASE, variables=(replace(EMAIL, required=False), replace(PHONE, required=False)))
+    merged = merge(BASE, mine, theirs)
+    assert [c.path for c in merged.conflicts] == ["variables.phone"]
+    assert merged.definition == replace(mine, variables=(replace(EMAIL, required=False), PHONE))
+
+
 def test_a_function_does_without_a_variable_whose_removal_is_taken() -> None:
     mine = replace(BASE, functions=(BOOK, USES_PHONE))
     theirs = replace(BASE, variables=(EMAIL,))
