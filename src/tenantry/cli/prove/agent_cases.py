@@ -29,6 +29,14 @@ def _agent(
     return request
 
 
+def _personal(method: str, body: dict[str, object] | None = None) -> Callable[[Party], Request]:
+    def request(party: Party) -> Request:
+        path = f"/api/v1/agents/{party.agent_id}/personal/{party.contact_id}"
+        return Request(method, path, body=body)
+
+    return request
+
+
 def _create_agent(party: Party) -> Request:
     body = {"definition": _definition("made"), "owner_member_id": str(party.member_id)}
     return Request("POST", "/api/v1/agents", body=body)
@@ -73,6 +81,18 @@ AGENT_CASES: dict[str, Case] = {
         NOT_FOUND,
         FORBIDDEN,
         NOT_FOUND,
+    ),
+    "GET /api/v1/agents/{agent_id}/personal": Case(
+        Scope.AGENTS_READ, _agent("GET", "/personal"), NOT_FOUND, FORBIDDEN, NOT_FOUND, shows=word
+    ),
+    "GET /api/v1/agents/{agent_id}/personal/{contact_id}": Case(
+        Scope.AGENTS_READ, _personal("GET"), NOT_FOUND, FORBIDDEN, NOT_FOUND, shows=word
+    ),
+    "PUT /api/v1/agents/{agent_id}/personal/{contact_id}": Case(
+        Scope.AGENTS_WRITE, _personal("PUT", {"changes": {"tonality": "changed"}}), NOT_FOUND, FORBIDDEN, NOT_FOUND
+    ),
+    "DELETE /api/v1/agents/{agent_id}/personal/{contact_id}": Case(
+        Scope.AGENTS_WRITE, _personal("DELETE"), NOT_FOUND, FORBIDDEN, NOT_FOUND, control=204
     ),
     "DELETE /api/v1/agents/{agent_id}": Case(
         Scope.AGENTS_WRITE, _agent("DELETE", spare=True), NOT_FOUND, FORBIDDEN, NOT_FOUND, control=204

@@ -40,6 +40,7 @@ class Party:
     agent_id: UUID
     spare_agent_id: UUID
     budget: int
+    contact_id: UUID = NOTHING_YET
     conversation_id: UUID = NOTHING_YET
     turn_id: UUID = NOTHING_YET
     booking_id: UUID = NOTHING_YET
@@ -78,6 +79,7 @@ class Party:
         ids = (
             self.agent_id,
             self.spare_agent_id,
+            self.contact_id,
             self.conversation_id,
             self.turn_id,
             self.booking_id,
