@@ -29,9 +29,14 @@ def _agent(
     return request
 
 
-def _personal(method: str, body: dict[str, object] | None = None) -> Callable[[Party], Request]:
+def _personals(party: Party) -> Request:
+    return Request("GET", f"/api/v1/agents/{party.personal_agent_id}/personal")
+
+
+def _personal(method: str, body: dict[str, object] | None = None, *, spare: bool = False) -> Callable[[Party], Request]:
     def request(party: Party) -> Request:
-        path = f"/api/v1/agents/{party.agent_id}/personal/{party.contact_id}"
+        of = party.spare_agent_id if spare else party.personal_agent_id
+        path = f"/api/v1/agents/{of}/personal/{party.contact_id}"
         return Request(method, path, body=body)
 
     return request
@@ -44,7 +49,6 @@ def _create_agent(party: Party) -> Request:
 
 _CHANGED: dict[str, object] = {"definition": _definition("changed"), "revision": 1}
 
-# Deleting comes last, as the control really does it.
 AGENT_CASES: dict[str, Case] = {
     "GET /api/v1/agents/list": Case(
         Scope.AGENTS_READ, listing("/api/v1/agents/list"), ONLY_OWN, ALLOWED, ONLY_OWN, shows=agent_id
@@ -73,7 +77,7 @@ AGENT_CASES: dict[str, Case] = {
         Scope.AGENTS_WRITE, _agent("POST", "/publish", spare=True, body={}), NOT_FOUND, FORBIDDEN, NOT_FOUND
     ),
     "GET /api/v1/agents/{agent_id}/diff": Case(
-        Scope.AGENTS_READ, _agent("GET", "/diff", spare=True, query={"before": "1"}), NOT_FOUND, ALLOWED, NOT_FOUND
+        Scope.AGENTS_READ, _agent("GET", "/diff", query={"before": "1"}), NOT_FOUND, ALLOWED, NOT_FOUND
     ),
     "POST /api/v1/agents/{agent_id}/rollback": Case(
         Scope.AGENTS_WRITE,
@@ -83,7 +87,7 @@ AGENT_CASES: dict[str, Case] = {
         NOT_FOUND,
     ),
     "GET /api/v1/agents/{agent_id}/personal": Case(
-        Scope.AGENTS_READ, _agent("GET", "/personal"), NOT_FOUND, FORBIDDEN, NOT_FOUND, shows=word
+        Scope.AGENTS_READ, _personals, NOT_FOUND, FORBIDDEN, NOT_FOUND, shows=word
     ),
     "GET /api/v1/agents/{agent_id}/personal/{contact_id}": Case(
         Scope.AGENTS_READ, _personal("GET"), NOT_FOUND, FORBIDDEN, NOT_FOUND, shows=word
@@ -92,7 +96,7 @@ AGENT_CASES: dict[str, Case] = {
         Scope.AGENTS_WRITE, _personal("PUT", {"changes": {"tonality": "changed"}}), NOT_FOUND, FORBIDDEN, NOT_FOUND
     ),
     "DELETE /api/v1/agents/{agent_id}/personal/{contact_id}": Case(
-        Scope.AGENTS_WRITE, _personal("DELETE"), NOT_FOUND, FORBIDDEN, NOT_FOUND, control=204
+        Scope.AGENTS_WRITE, _personal("DELETE", spare=True), NOT_FOUND, FORBIDDEN, NOT_FOUND, control=204
     ),
     "DELETE /api/v1/agents/{agent_id}": Case(
         Scope.AGENTS_WRITE, _agent("DELETE", spare=True), NOT_FOUND, FORBIDDEN, NOT_FOUND, control=204

@@ -8,7 +8,7 @@ from tenantry.auth.api_keys import hash_key, make_key
 from tenantry.domain.access import Scope
 from tenantry.domain.agent import WEEKDAYS, AgentDefinition, Function, OpeningHours, Variable, VariableType
 from tenantry.domain.ids import new_id
-from tenantry.domain.limits import MOST_PER_MINUTE, Budget, LimitValues
+from tenantry.domain.limits import MOST_PER_MINUTE, LimitValues
 from tenantry.domain.tenant import Role
 from tenantry.storage.isolation.seeding import remove_member
 from tenantry.storage.repositories import agent_versions, api_keys, audit, limits, tenants
@@ -39,6 +39,7 @@ class Party:
     word: str
     agent_id: UUID
     spare_agent_id: UUID
+    personal_agent_id: UUID
     budget: int
     contact_id: UUID = NOTHING_YET
     conversation_id: UUID = NOTHING_YET
@@ -79,6 +80,7 @@ class Party:
         ids = (
             self.agent_id,
             self.spare_agent_id,
+            self.personal_agent_id,
             self.contact_id,
             self.conversation_id,
             self.turn_id,
@@ -199,11 +201,13 @@ async def _party(tx: TenantTx, estate: Estate, slug: str, name: str | None) -> P
     key, _ = await _key(tx, f"of {name or 'the tenant'}", member_id)
     definition = definition_of(word)
     agent = await agent_versions.create_published(tx, definition, member_id, by=ACTOR)
-    spare = await agent_versions.create_published(tx, replace(definition, name=f"Spare {word}"), member_id, by=ACTOR)
-    budget = 10**14 + secrets.randbelow(10**14)
-    if member_id is not None:
-        await limits.set_member_budget(tx, member_id, Budget(monthly_tokens=budget))
-    return Party(name or "tenant", tx.tenant_id, slug, member_id, key, word, agent.id, spare.id, budget)
+    own = replace(definition, pattern="personal")
+    spare, personal = [
+        await agent_versions.create_published(tx, replace(own, name=f"{name} {word}"), member_id, by=ACTOR)
+        for name in ("Spare", "Personal")
+    ]
+    made = (agent.id, spare.id, personal.id)
+    return Party(name or "tenant", tx.tenant_id, slug, member_id, key, word, *made, budget)
 
 
 async def _member(tx: TenantTx, estate: Estate, slug: str, name: str, role: Role) -> UUID:
@@ -237,7 +241,6 @@ def definition_of(word: str) -> AgentDefinition:
         personality=f"Personality {word}",
         instructions=f"Instructions {word}",
         greeting=f"Greeting {word}",
-        pattern="personal",
         business_hours=(OpeningHours(days=WEEKDAYS, opens="00:00", closes="24:00"),),
         variables=(Variable(name="matter", type=VariableType.TEXT, question=f"What is it about, {word}?"),),
         functions=tuple(Function(name=name, variables=variables) for name, variables in _FUNCTIONS.items()),
