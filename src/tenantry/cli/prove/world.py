@@ -206,6 +206,9 @@ async def _party(tx: TenantTx, estate: Estate, slug: str, name: str | None) -> P
         await agent_versions.create_published(tx, replace(own, name=f"{name} {word}"), member_id, by=ACTOR)
         for name in ("Spare", "Personal")
     ]
+    budget = 10**14 + secrets.randbelow(10**14)
+    if member_id is not None:
+        await limits.set_member_budget(tx, member_id, Budget(monthly_tokens=budget))
     made = (agent.id, spare.id, personal.id)
     return Party(name or "tenant", tx.tenant_id, slug, member_id, key, word, *made, budget)
 
