@@ -8,7 +8,7 @@ from tenantry.auth.api_keys import hash_key, make_key
 from tenantry.domain.access import Scope
 from tenantry.domain.agent import WEEKDAYS, AgentDefinition, Function, OpeningHours, Variable, VariableType
 from tenantry.domain.ids import new_id
-from tenantry.domain.limits import MOST_PER_MINUTE, LimitValues
+from tenantry.domain.limits import MOST_PER_MINUTE, Budget, LimitValues
 from tenantry.domain.tenant import Role
 from tenantry.storage.isolation.seeding import remove_member
 from tenantry.storage.repositories import agent_versions, api_keys, audit, limits, tenants
