@@ -182,7 +182,9 @@ async def scene(home: Path, make_tenant: MakeTenant) -> AsyncIterator[Scene]:
 
 async def _agent(session: aiohttp.ClientSession, key: str, definition: dict[str, Any]) -> str:
     headers = {"Authorization": f"Bearer {key}"}
-    async with session.post("/api/v1/agents", json={"definition": definition}, headers=headers) as response:
+    async with session.post(
+        "/api/v1/agents", json={"definition": definition, "publish": True}, headers=headers
+    ) as response:
         assert response.status == 201, await response.text()
         return (await response.json())["id"]
 

@@ -27,7 +27,7 @@ from tenantry.settings import DatabaseSettings
 from tenantry.storage.address import ServerAddress
 from tenantry.storage.embedded import running_address
 from tenantry.storage.opening import open_database
-from tenantry.storage.repositories import agents, api_keys, tenants
+from tenantry.storage.repositories import agent_versions, api_keys, tenants
 from tenantry.storage.tenancy import Database, Row
 from tests.acceptance.commands import environment
 from tests.acceptance.kill_load import BOOKING_AGENT, KINDS, Caller, Heard, Line, Said, appointments, orders
@@ -162,7 +162,10 @@ async def make_parties(home: Path, definitions: Sequence[AgentDefinition]) -> Pa
             member_id = await tenants.add_member(tx, "mark@kills.example", Role.EDITOR, "mark")
             await api_keys.create(tx, key_hash=hash_key(key), name="test", member_id=member_id, scopes=frozenset(Scope))
         async with opened.db.tenant(tenant_id) as tx:
-            made = [await agents.create(tx, definition, member_id) for definition in definitions]
+            made = [
+                await agent_versions.create_published(tx, definition, member_id, by="key:test")
+                for definition in definitions
+            ]
     return Parties(tenant_id, key, [str(agent.id) for agent in made])
 
 

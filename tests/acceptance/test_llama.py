@@ -97,7 +97,7 @@ async def guide(llama: str, runtime: Runtime, make_tenant: MakeTenant) -> AsyncI
         serving(own, bind("127.0.0.1", 0)) as url,
         aiohttp.ClientSession(url, headers=headers) as session,
     ):
-        async with session.post("/api/v1/agents", json={"definition": DEFINITION}) as response:
+        async with session.post("/api/v1/agents", json={"definition": DEFINITION, "publish": True}) as response:
             assert response.status == 201, await response.text()
             agent_id = (await response.json())["id"]
         yield Guide(own, tenant, session, agent_id)

@@ -13,29 +13,25 @@ from tenantry.api.secrets import routes as secret_routes
 from tenantry.api.turns import routes as turn_routes
 from tenantry.channels.http_reply import routes as reply_routes
 from tenantry.domain.access import Principal
-from tenantry.domain.agent import Agent
+from tenantry.domain.agent import AgentRecord
 from tenantry.domain.conversation import Conversation, Turn
 from tenantry.domain.errors import NotFound
 from tenantry.domain.tools import ToolResult
-from tenantry.engine import accept
-from tenantry.engine.inbound import Inbound
 from tenantry.engine.live import LiveTurn, LiveTurns
-from tenantry.storage.repositories import agents, conversations, turns
+from tenantry.storage.repositories import agent_versions, agents, conversations, turns
 from tenantry.storage.tenancy import TenantTx
 from tenantry.tools import registry as tool_registry
 
 
-async def _any_agent(tx: TenantTx, agent_id: UUID, who: Principal) -> Agent:
+async def _any_agent(tx: TenantTx, agent_id: UUID, who: Principal) -> AgentRecord:
     agent = await agents.get(tx, agent_id, sees_only=None)
     if agent is None:
         raise NotFound
     return agent
 
 
-async def _agent_of_anyone(tx: TenantTx, inbound: Inbound) -> Agent:
-    if inbound.agent_id is None:
-        return await accept.active_agent(tx)
-    return await _any_agent(tx, inbound.agent_id, inbound.principal)
+async def _anyones_serving(tx: TenantTx, agent_id: UUID, *, sees_only: UUID | None) -> object:
+    return await _serving(tx, agent_id, sees_only=None)
 
 
 async def _any_conversation(tx: TenantTx, conversation_id: UUID, who: Principal) -> Conversation:
@@ -50,6 +46,7 @@ async def _conversation_of_anyone(tx: TenantTx, conversation_id: UUID, *, sees_o
 
 
 _lock = conversations.lock
+_serving = agent_versions.serving
 
 
 async def _lock_anyones(tx: TenantTx, conversation_id: UUID, *, sees_only: UUID | None) -> object:
@@ -93,7 +90,7 @@ async def _any_user(context: Any, request: Any, given: Any) -> Any:
 UNCHECKED: tuple[tuple[object, str, Any, tuple[str, ...]], ...] = (
     (
         agent_routes,
-        "_visible",
+        "visible",
         _any_agent,
         (
             "GET /api/v1/agents/{agent_id} of a member as the other member: 200",
@@ -101,9 +98,9 @@ UNCHECKED: tuple[tuple[object, str, Any, tuple[str, ...]], ...] = (
         ),
     ),
     (
-        accept,
-        "_agent",
-        _agent_of_anyone,
+        agent_versions,
+        "serving",
+        _anyones_serving,
         ("POST /api/v1/conversations of a member as the other member: 201",),
     ),
     (

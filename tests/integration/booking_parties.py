@@ -12,8 +12,9 @@ from tenantry.domain.ids import new_id
 from tenantry.domain.tools import ToolCallRequest, ToolResult
 from tenantry.outbound.addresses import NetworkPolicy
 from tenantry.outbound.client import OutboundHttp
-from tenantry.storage.repositories import agents, contacts, conversations
+from tenantry.storage.repositories import agent_versions, contacts, conversations
 from tenantry.storage.repositories.bookings import NewBooking
+from tenantry.storage.repositories.conversations import NewConversation
 from tenantry.storage.tenancy import Database
 from tenantry.tools.base import ToolContext
 from tenantry.tools.registry import call_tool
@@ -107,17 +108,16 @@ async def make_party(
 ) -> Party:
     """A new agent of the owner with a contact."""
     async with db.tenant(tenant_id) as tx:
-        agent = await agents.create(tx, definition, owner_member_id)
-    return await in_conversation(db, agent)
+        record = await agent_versions.create_published(tx, definition, owner_member_id, by="key:test")
+    return await in_conversation(db, record.draft())
 
 
 async def in_conversation(db: Database, agent: Agent) -> Party:
     """A new contact in conversation with the agent."""
     async with db.tenant(agent.tenant_id) as tx:
         contact_id = await contacts.find_or_create(tx, [("external", new_id().bytes * 2)])
-        conversation = await conversations.create(
-            tx, agent, contact_id=contact_id, channel="test", external_id=None, topic=None
-        )
+        new = NewConversation(agent.id, agent.owner_member_id, contact_id, "test", external_id=None, topic=None)
+        conversation = await conversations.create(tx, new)
     return Party(db, agent, contact_id, conversation.id)
 
 

@@ -74,7 +74,7 @@ class Table:
             ],
             **more,
         }
-        async with self.session.post("/api/v1/agents", json={"definition": definition}) as response:
+        async with self.session.post("/api/v1/agents", json={"definition": definition, "publish": True}) as response:
             assert response.status == 201, await response.text()
             return (await response.json())["id"]
 

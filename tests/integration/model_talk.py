@@ -60,7 +60,7 @@ async def model_talk(runtime: Runtime, tenant: TenantForTest, definition: dict[s
         url = await stack.enter_async_context(serving(own, bind("127.0.0.1", 0)))
         headers = {"Authorization": f"Bearer {tenant.keys['mark']}"}
         session = await stack.enter_async_context(aiohttp.ClientSession(url, headers=headers))
-        async with session.post("/api/v1/agents", json={"definition": definition}) as response:
+        async with session.post("/api/v1/agents", json={"definition": definition, "publish": True}) as response:
             assert response.status == 201, await response.text()
             agent = await response.json()
         yield Talk(wire, own, session, agent["id"])

@@ -15,7 +15,7 @@ def definition(name: str = "Seller", **more: Any) -> dict[str, Any]:
 
 
 async def make(call: Call, key: str, name: str = "Seller", **body: Any) -> dict[str, Any]:
-    status, agent = await call(key, "POST", PATH, json={"definition": definition(name), **body})
+    status, agent = await call(key, "POST", PATH, json={"definition": definition(name), "publish": True, **body})
     assert status == 201, agent
     return agent
 

@@ -13,7 +13,7 @@ EVENTS = "/api/v1/calendar/events"
 
 async def _agent(call: Call, key: str, zone: str = "UTC") -> str:
     definition = {"name": "Booker", "time_zone": zone, "functions": [{"name": "set_appointment"}]}
-    _, agent = await call(key, "POST", "/api/v1/agents", json={"definition": definition})
+    _, agent = await call(key, "POST", "/api/v1/agents", json={"definition": definition, "publish": True})
     return agent["id"]
 
 

@@ -24,7 +24,9 @@ def slots() -> list[datetime]:
 
 async def test_a_thousand_attempts_on_twenty_slots(call: Call, tenant: TenantForTest, database: Database) -> None:
     definition = {"name": "Booker", "time_zone": "UTC", "functions": [{"name": "set_appointment"}]}
-    _, agent = await call(tenant.keys["mark"], "POST", "/api/v1/agents", json={"definition": definition})
+    _, agent = await call(
+        tenant.keys["mark"], "POST", "/api/v1/agents", json={"definition": definition, "publish": True}
+    )
     wanted = slots()
     answers: list[tuple[datetime, dict[str, Any]]] = []
 

@@ -20,7 +20,9 @@ async def say(call: Call, key: str, message: str = "hello", **body: Any) -> dict
 
 
 async def make_agent(call: Call, key: str, name: str = "Seller", **more: Any) -> str:
-    status, agent = await call(key, "POST", "/api/v1/agents", json={"definition": {"name": name, **more}})
+    status, agent = await call(
+        key, "POST", "/api/v1/agents", json={"definition": {"name": name, **more}, "publish": True}
+    )
     assert status == 201, agent
     return agent["id"]
 

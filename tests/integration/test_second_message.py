@@ -136,7 +136,7 @@ async def test_another_process_ends_a_turn(runtime: Runtime, tenant: TenantForTe
 async def test_a_policy_that_is_none(runtime: Runtime, tenant: TenantForTest, policy: str) -> None:
     async with (
         model_talk(runtime, tenant, {"name": "Speaker"}) as talk,
-        talk.session.post("/api/v1/agents", json={"definition": definition(policy)}) as response,
+        talk.session.post("/api/v1/agents", json={"definition": definition(policy), "publish": True}) as response,
     ):
         assert response.status == 422
         assert "on_new_message" in (await response.json())["errors"][0]["field"]

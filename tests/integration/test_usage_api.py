@@ -22,7 +22,7 @@ OCTOBER = {"from": "2026-10-01T00:00:00Z", "to": "2026-11-01T00:00:00Z"}
 
 
 async def _agent(call: Call, key: str, name: str) -> str:
-    _, agent = await call(key, "POST", "/api/v1/agents", json={"definition": {"name": name}})
+    _, agent = await call(key, "POST", "/api/v1/agents", json={"definition": {"name": name}, "publish": True})
     return agent["id"]
 
 

@@ -2,7 +2,9 @@
 
 from fastapi import APIRouter
 
+from tenantry.api.agents.personal import router as personal_agents
 from tenantry.api.agents.routes import router as agents
+from tenantry.api.agents.versions import router as agent_versions
 from tenantry.api.calendars.routes import router as calendars
 from tenantry.api.conversations.routes import router as conversations
 from tenantry.api.limits.routes import router as limits
@@ -14,6 +16,8 @@ from tenantry.api.usage.routes import router as usage
 
 ROUTERS: tuple[APIRouter, ...] = (
     agents,
+    agent_versions,
+    personal_agents,
     memory,
     conversations,
     turns,

@@ -3,16 +3,17 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 from heapq import merge
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from tenantry.domain.agent import WEEKDAYS, AgentDefinition, OpeningHours
+from tenantry.domain.agent import WEEKDAYS, AgentDefinition
 from tenantry.domain.booking import Interval
-from tenantry.domain.wall_time import day_begins, first_instant
+from tenantry.domain.opening_hours import open_time
+from tenantry.domain.wall_time import day_begins
 
 _LONGEST_STEP = timedelta(minutes=30)
 _REACH = timedelta(days=31)
@@ -170,15 +171,7 @@ class Schedule:
         for day in days:
             for hours in self.agent.business_hours:
                 if WEEKDAYS[day.weekday()] in hours.days:
-                    yield self._opening(day, hours)
-
-    def _opening(self, day: date, hours: OpeningHours) -> Interval:
-        closing_day = day + _DAY if hours.closes == "24:00" or hours.closes <= hours.opens else day
-        closes = time() if hours.closes == "24:00" else time.fromisoformat(hours.closes)
-        return Interval(
-            first_instant(datetime.combine(day, time.fromisoformat(hours.opens)), self.zone),
-            first_instant(datetime.combine(closing_day, closes), self.zone),
-        )
+                    yield open_time(hours, day, self.zone)
 
 
 def _days(window: Interval, zone: ZoneInfo) -> list[date]:

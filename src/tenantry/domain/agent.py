@@ -129,18 +129,15 @@ class McpCall:
     idempotent: bool = False
 
 
+MEMORY_FUNCTIONS = frozenset({"memory_append", "memory_replace"})
 # What agents can do with nothing but a name; any further function brings its own call.
-BUILT_IN_FUNCTIONS = frozenset(
-    {
-        "check_availability",
-        "set_appointment",
-        "reschedule_appointment",
-        "cancel_appointment",
-        "memory_append",
-        "memory_replace",
-        "hand_off",
-    }
-)
+BUILT_IN_FUNCTIONS = MEMORY_FUNCTIONS | {
+    "check_availability",
+    "set_appointment",
+    "reschedule_appointment",
+    "cancel_appointment",
+    "hand_off",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,17 +234,62 @@ class AgentDefinition:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """An agent of one tenant, owned by one member or, with no `owner_member_id`, by the tenant."""
+    """An agent as it answers: one version of it, owned by one member or, with no `owner_member_id`, by the tenant.
+    `version` is None for a draft; `own` is who has a changed instance of it, and at which revision."""
+
+    tenant_id: UUID
+    id: UUID
+    owner_member_id: UUID | None
+    version: int | None
+    definition: AgentDefinition
+    own: tuple[UUID, int] | None = None
+
+    @property
+    def user_id(self) -> str:
+        """What the model is shown as `user_id`: the owner, a member's id or else the tenant's."""
+        return str(self.owner_member_id or self.tenant_id)
+
+
+AgentStatus = Literal["draft", "published", "changed"]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRecord:
+    """An agent as it is kept and edited: `definition` is the draft and `revision` counts its changes; `published` is
+    the number of the version that answers."""
 
     tenant_id: UUID
     id: UUID
     owner_member_id: UUID | None
     revision: int
     definition: AgentDefinition
+    published: int | None
+    published_revision: int | None
+    tags: tuple[str, ...]
+    is_template: bool
     created_at: datetime
     updated_at: datetime
 
     @property
-    def user_id(self) -> str:
-        """What the model is shown as `user_id`: the owner, a member's id or else the tenant's."""
-        return str(self.owner_member_id or self.tenant_id)
+    def status(self) -> AgentStatus:
+        """Never published, published as it is, or changed since."""
+        if self.published is None:
+            return "draft"
+        return "published" if self.published_revision == self.revision else "changed"
+
+    def draft(self) -> Agent:
+        """The draft, as if it answered."""
+        return Agent(self.tenant_id, self.id, self.owner_member_id, None, self.definition)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentVersion:
+    """What an agent was when it was published; never changed. `published_by` is `kind:id`; `restores` is the version
+    that a roll-back brought back."""
+
+    number: int
+    definition: AgentDefinition
+    note: str
+    restores: int | None
+    published_by: str
+    published_at: datetime

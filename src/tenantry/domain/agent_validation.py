@@ -3,13 +3,12 @@
 import math
 import re
 from collections.abc import Collection, Iterator, Sequence
-from zoneinfo import available_timezones
 
 from tenantry.domain.agent import (
     BUILT_IN_FUNCTIONS,
+    MEMORY_FUNCTIONS,
     AgentDefinition,
     Function,
-    OpeningHours,
     TurnField,
     TurnFieldType,
     Variable,
@@ -17,19 +16,19 @@ from tenantry.domain.agent import (
 )
 from tenantry.domain.errors import FieldError, InvalidInput
 from tenantry.domain.http_call_validation import http_call_faults, mcp_call_faults
+from tenantry.domain.opening_hours import hours_faults
+from tenantry.domain.wall_time import ZONES
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
-_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z")
 _RESERVED = frozenset({"user_id", "start", "end", "booking_id"})
 _ANSWER_KEYS = frozenset({"system_response", "variables", "quick_replies"})
 _ANSWER_FUNCTION = "agent_answer"
 _BOUND = frozenset({"tenant", "conversation_id"})
-_ZONES = frozenset(available_timezones())
 
 
 def validate_definition(definition: AgentDefinition, allowed_models: Collection[str]) -> None:
     """Raises InvalidInput that names every field at fault. `allowed_models` are the tenant's."""
-    errors = list(_faults(definition))
+    errors = list(definition_faults(definition))
     if definition.model is not None and definition.model not in allowed_models:
         errors.append(
             FieldError("model", f"is not allowed for this tenant; leave it out or choose: {', '.join(allowed_models)}")
@@ -39,10 +38,11 @@ def validate_definition(definition: AgentDefinition, allowed_models: Collection[
         raise InvalidInput(f"The agent's definition is not valid; correct {fields}.", errors=errors)
 
 
-def _faults(definition: AgentDefinition) -> Iterator[FieldError]:
+def definition_faults(definition: AgentDefinition) -> Iterator[FieldError]:
+    """Every fault that shows in the definition alone; which models a tenant may use is not looked at."""
     if not definition.name.strip():
         yield FieldError("name", "is empty; give the agent a name")
-    if definition.time_zone not in _ZONES:
+    if definition.time_zone not in ZONES:
         yield FieldError("time_zone", f"{definition.time_zone!r} is no IANA time zone, such as Europe/London")
     if not re.fullmatch(r"[A-Z]{2}", definition.region):
         yield FieldError("region", f"{definition.region!r} is no two-letter country code, such as US")
@@ -50,7 +50,7 @@ def _faults(definition: AgentDefinition) -> Iterator[FieldError]:
     yield from _function_faults(definition)
     yield from _turn_field_faults(definition.turn_fields)
     for index, hours in enumerate(definition.business_hours):
-        yield from _hours_faults(f"business_hours.{index}", hours)
+        yield from hours_faults(f"business_hours.{index}", hours)
 
 
 def _variable_faults(variables: Sequence[Variable]) -> Iterator[FieldError]:
@@ -92,6 +92,9 @@ def _function_faults(definition: AgentDefinition) -> Iterator[FieldError]:
                 yield FieldError(f"{at}.variables.{position}", f"{name!r} is there twice")
         yield from _call_faults(at, definition, function)
         yield from _purpose_faults(at, function)
+        if definition.pattern == "shared" and function.name in MEMORY_FUNCTIONS:
+            told = "keeps something of a contact, and an agent of the pattern `shared` keeps nothing; choose another"
+            yield FieldError(f"{at}.name", f"{function.name!r} {told} pattern or leave it out")
 
 
 def _call_faults(at: str, definition: AgentDefinition, function: Function) -> Iterator[FieldError]:
@@ -159,14 +162,3 @@ def _turn_field_range_faults(at: str, turn_field: TurnField) -> Iterator[FieldEr
             yield FieldError(f"{at}.{name}", f"only a number has one; this field is of type {turn_field.type}")
     if low is not None and high is not None and low > high:
         yield FieldError(f"{at}.minimum", "is greater than maximum")
-
-
-def _hours_faults(at: str, hours: OpeningHours) -> Iterator[FieldError]:
-    if not _CLOCK.match(hours.opens):
-        yield FieldError(f"{at}.opens", f"{hours.opens!r} is no time of day, such as 09:00")
-    if not _CLOCK.match(hours.closes) and hours.closes != "24:00":
-        yield FieldError(f"{at}.closes", f"{hours.closes!r} is no time of day, such as 17:30, or 24:00")
-    if hours.opens == hours.closes:
-        yield FieldError(f"{at}.closes", "is the same as opens; an open day all round is 00:00 to 24:00")
-    if len(set(hours.days)) != len(hours.days):
-        yield FieldError(f"{at}.days", "names a day twice")

@@ -79,6 +79,13 @@ class Conflict(TenantryError):
     code = "conflict"
 
 
+class AgentNotPublished(TenantryError):
+    """No version of this agent was published yet; publish it with POST /api/v1/agents/{agent_id}/publish."""
+
+    status = 409
+    code = "agent_not_published"
+
+
 class IdempotencyKeyReused(TenantryError):
     """This idempotencyKey was used for another request; use a new one for a new message."""
 

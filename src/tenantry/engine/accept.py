@@ -1,23 +1,35 @@
 """The first step of a turn: find whose conversation it is, and keep the message."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from tenantry.auth.budgets import Reservation
 from tenantry.credentials.master_key import ContactHasher
-from tenantry.domain.agent import Agent, AgentDefinition
+from tenantry.domain.agent import Agent, AgentDefinition, AgentRecord
 from tenantry.domain.conversation import Conversation, Message, Turn, TurnStatus
 from tenantry.domain.errors import IdempotencyKeyReused, ModelNotAllowed, NotFound, TurnInProgress
 from tenantry.domain.ids import parse_id
 from tenantry.domain.memory import Block
 from tenantry.domain.tenant import Tenant
+from tenantry.engine.definitions import Definitions
 from tenantry.engine.inbound import Inbound
 from tenantry.engine.resources import Resources
 from tenantry.llm.registry import FORM_POLICY, TenantModels
 from tenantry.memory.registry import DEFAULT
-from tenantry.storage.repositories import agents, contacts, conversations, tenants, tool_calls, turns
-from tenantry.storage.repositories.conversations import ConversationKey, Talk
+from tenantry.memory.section import in_mind
+from tenantry.storage.repositories import (
+    agent_versions,
+    agents,
+    contacts,
+    conversations,
+    personal_agents,
+    tenants,
+    tool_calls,
+    turns,
+)
+from tenantry.storage.repositories.agent_versions import Serving
+from tenantry.storage.repositories.conversations import ConversationKey, NewConversation, Talk
 from tenantry.storage.repositories.tool_calls import RecordedCall
 from tenantry.storage.repositories.turns import NewTurn
 from tenantry.storage.tenancy import TenantTx
@@ -72,7 +84,7 @@ async def accept(tx: TenantTx, inbound: Inbound, intake: Intake) -> Accepted:
     used before.
     """
     resources = intake.resources
-    talk = await _talk(tx, inbound, resources.hasher)
+    talk = await _talk(tx, inbound, resources)
     conversation, agent = talk.conversation, talk.agent
     interrupted: Sequence[UUID] = ()
     if agent.definition.on_new_message == "reject" and await turns.unfinished(tx, conversation.id):
@@ -109,7 +121,7 @@ async def accept(tx: TenantTx, inbound: Inbound, intake: Intake) -> Accepted:
 
 async def open_conversation(tx: TenantTx, inbound: Inbound, resources: Resources) -> Conversation:
     """The conversation that such a message would belong to, made when it is new. Raises NotFound."""
-    return (await _talk(tx, inbound, resources.hasher)).conversation
+    return (await _talk(tx, inbound, resources)).conversation
 
 
 async def replayed(tx: TenantTx, inbound: Inbound) -> Accepted | None:
@@ -125,12 +137,12 @@ async def replayed(tx: TenantTx, inbound: Inbound) -> Accepted | None:
         raise IdempotencyKeyReused
     _, seq = await turns.received(tx, turn)
     talk = await conversations.with_agent(tx, turn.conversation_id)
-    return Accepted(turn, seq, talk.agent.id)
+    return Accepted(turn, seq, talk.serving.agent_id)
 
 
-async def resume(tx: TenantTx, turn: Turn) -> Work:
+async def resume(tx: TenantTx, turn: Turn, definitions: Definitions) -> Work:
     """What a turn starts from that was queued, or that another process left."""
-    talk = await conversations.with_agent(tx, turn.conversation_id)
+    talk = await _met(tx, await conversations.with_agent(tx, turn.conversation_id), definitions)
     message, seq = await turns.received(tx, turn)
     return Work(
         turn=turn,
@@ -159,12 +171,27 @@ def _model_name(inbound: Inbound, definition: AgentDefinition, models: TenantMod
     return inbound.model
 
 
-async def _talk(tx: TenantTx, inbound: Inbound, hasher: ContactHasher) -> Talk:
+@dataclass(frozen=True, slots=True)
+class _Met:
+    """A conversation with the agent that answers in it, and what that keeps in mind."""
+
+    conversation: Conversation
+    agent: Agent
+    memory: tuple[Block, ...]
+
+
+async def _met(tx: TenantTx, talk: Talk, definitions: Definitions) -> _Met:
+    agent = await definitions.agent(tx, talk.serving)
+    return _Met(talk.conversation, agent, in_mind(agent.definition, talk.memory))
+
+
+async def _talk(tx: TenantTx, inbound: Inbound, resources: Resources) -> _Met:
+    hasher, definitions = resources.hasher, resources.definitions
     if inbound.conversation_id is not None:
         found = await conversations.lock(tx, inbound.conversation_id, sees_only=inbound.principal.sees_only)
         if found is None:
             raise NotFound
-        return found
+        return await _met(tx, found, definitions)
     lead = _lead_identities(inbound, hasher)
     reference = inbound.conversation_ref
     identities = lead
@@ -174,13 +201,33 @@ async def _talk(tx: TenantTx, inbound: Inbound, hasher: ContactHasher) -> Talk:
         key = ConversationKey(reference, parse_id(reference), identities, identified=bool(lead))
         found = await conversations.find(tx, key, agent_id=inbound.agent_id, sees_only=inbound.principal.sees_only)
         if found is not None:
-            return found
-    agent = await _agent(tx, inbound)
+            return await _met(tx, found, definitions)
+    return await _begun(tx, inbound, identities, definitions)
+
+
+async def _begun(
+    tx: TenantTx, inbound: Inbound, identities: Sequence[contacts.Identity], definitions: Definitions
+) -> _Met:
+    """A new conversation with the agent that is to answer it."""
+    serving = await _serving(tx, inbound)
+    agent = await definitions.agent(tx, serving)
     contact_id = await contacts.find_or_create(tx, identities)
-    conversation = await conversations.create(
-        tx, agent, contact_id=contact_id, channel=inbound.channel, external_id=reference, topic=inbound.topic
+    if agent.definition.pattern == "personal":
+        own = await personal_agents.make(tx, agent.id, contact_id)
+        serving = replace(serving, contact_id=contact_id, own_revision=own.revision, changes=dict(own.changes))
+        agent = await definitions.agent(tx, serving)
+    new = NewConversation(
+        agent_id=agent.id,
+        owner_member_id=agent.owner_member_id,
+        contact_id=contact_id,
+        channel=inbound.channel,
+        external_id=inbound.conversation_ref,
+        topic=inbound.topic,
+        version=agent.version if agent.definition.follow == "pinned" else None,
     )
-    return Talk(conversation, agent, await DEFAULT.blocks(tx, agent.id, contact_id))
+    conversation = await conversations.create(tx, new)
+    memory = await DEFAULT.blocks(tx, agent.id, contact_id)
+    return _Met(conversation, agent, in_mind(agent.definition, memory))
 
 
 def _lead_identities(inbound: Inbound, hasher: ContactHasher) -> list[contacts.Identity]:
@@ -189,22 +236,23 @@ def _lead_identities(inbound: Inbound, hasher: ContactHasher) -> list[contacts.I
     return [(kind, hasher.hash(tenant_id, kind, identifier)) for kind, identifier in given if identifier is not None]
 
 
-async def _agent(tx: TenantTx, inbound: Inbound) -> Agent:
+async def _serving(tx: TenantTx, inbound: Inbound) -> Serving:
     agent_id = inbound.agent_id or inbound.principal.tenant.active_agent_id
     if agent_id is None:
-        return await active_agent(tx)
-    agent = await agents.get(tx, agent_id, sees_only=inbound.principal.sees_only)
-    if agent is None:
+        record = await active_agent(tx)
+        return Serving(tx.tenant_id, record.id, record.owner_member_id, record.published)
+    serving = await agent_versions.serving(tx, agent_id, sees_only=inbound.principal.sees_only)
+    if serving is None:
         raise NotFound("There is no agent with this id that this key can see; GET /api/v1/agents lists them.")
-    return agent
+    return serving
 
 
-async def active_agent(tx: TenantTx) -> Agent:
+async def active_agent(tx: TenantTx) -> AgentRecord:
     """The agent that answers when a request names none; made with defaults for a tenant that has none."""
     agent_id = await tenants.lock_active_agent(tx)
     agent = await agents.get(tx, agent_id, sees_only=None) if agent_id else None
     if agent is None:
-        agent = await agents.create(tx, DEFAULT_AGENT, owner_member_id=None)
+        agent = await agent_versions.create_published(tx, DEFAULT_AGENT, None, by="system:default")
         await tenants.set_active_agent(tx, agent.id)
     return agent
 

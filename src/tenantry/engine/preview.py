@@ -28,7 +28,7 @@ async def preview(resources: Resources, tenant: Tenant, agent: Agent, memory: tu
     models = await resources.models.of(resources.db, tenant)
     definition = agent.definition
     model = models.chain(definition.model or models.default_name, definition.fallback_models)[0]
-    compiled = resources.compiled.of(agent)
+    compiled = resources.definitions.compiled(agent)
     now = datetime.now(UTC).astimezone(ZoneInfo(definition.time_zone))
     request = ModelRequest(
         agent=definition,

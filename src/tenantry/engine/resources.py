@@ -7,7 +7,7 @@ from tenantry.auth.rate_limits import RateLimiter
 from tenantry.credentials.master_key import ContactHasher
 from tenantry.credentials.secret_store import SecretStore
 from tenantry.credentials.vault import Vault
-from tenantry.engine.compiled import CompiledAgents
+from tenantry.engine.definitions import Definitions
 from tenantry.llm.registry import Models
 from tenantry.outbound.client import OutboundHttp
 from tenantry.storage.tenancy import Database
@@ -26,4 +26,4 @@ class Resources:
     secrets: SecretStore
     limiter: RateLimiter
     budgets: BudgetLedger
-    compiled: CompiledAgents = field(default_factory=CompiledAgents)
+    definitions: Definitions = field(default_factory=Definitions)

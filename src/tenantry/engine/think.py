@@ -184,7 +184,7 @@ def _messages(work: Work) -> list[ChatMessage]:
 
 def _request(draft: Draft, resources: Resources, model: Model) -> ModelRequest:
     work = draft.work
-    compiled = resources.compiled.of(work.agent)
+    compiled = resources.definitions.compiled(work.agent)
     now = _now(work)
     prompt = ""
     if model.name != FORM_POLICY:

@@ -123,7 +123,7 @@ class Engine:
             return False
         async with self.db.tenant(tenant_id) as tx:
             turn = await turns.start(tx, turn_id, self.leases.id, sole=self.sole)
-            work = await resume(tx, turn) if turn else None
+            work = await resume(tx, turn, self._resources.definitions) if turn else None
         if work is None:
             return False
         live = self.live.get(tenant_id, turn_id)
@@ -239,10 +239,10 @@ class Engine:
                     talk = await conversations.with_agent(tx, turn.conversation_id)
                     if live.begun:
                         live.restart(current.attempts)
-                    return TurnDone(turn.id, turn.conversation_id, talk.agent.id, current.result)
+                    return TurnDone(turn.id, turn.conversation_id, talk.serving.agent_id, current.result)
                 started = await turns.start(tx, turn.id, self.leases.id, sole=self.sole, again=again)
                 if started is not None:
-                    return await resume(tx, started)
+                    return await resume(tx, started, self._resources.definitions)
             left = deadline - asyncio.get_running_loop().time()
             if left <= 0:
                 raise ConversationBusy(retry_after=5)

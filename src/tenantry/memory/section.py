@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from tenantry.domain.agent import AgentDefinition
 from tenantry.domain.memory import Block
 
 _INTRODUCTION = (
@@ -17,6 +18,17 @@ def memory_section(blocks: Sequence[Block]) -> str:
     if not blocks:
         return ""
     return "\n\n".join((f"# Memory\n{_INTRODUCTION}", *("\n".join(_lines(block)) for block in blocks)))
+
+
+def in_mind(definition: AgentDefinition, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+    """Which of its own blocks and of a contact's an agent has in mind, by its pattern: a personal instance its own copy
+    of a block instead of the agent's, a shared agent nothing of contacts."""
+    if definition.pattern == "shared":
+        return tuple(block for block in blocks if block.scope == "agent")
+    if definition.pattern == "personal":
+        own = {block.label for block in blocks if block.scope == "contact"}
+        return tuple(block for block in blocks if block.scope == "contact" or block.label not in own)
+    return blocks
 
 
 def _lines(block: Block) -> Iterator[str]:

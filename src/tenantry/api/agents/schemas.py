@@ -2,13 +2,20 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from tenantry.api.common import Page
-from tenantry.domain.agent import Agent, AgentDefinition
+from tenantry.domain.agent import AgentDefinition, AgentRecord, AgentStatus, AgentVersion
+from tenantry.domain.definition_changes import Change, describe
+from tenantry.storage.repositories.personal_agents import PersonalAgent
+
+Tag = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\s,][^,\x00-\x1f]*$")]
+Note = Annotated[str, Field(max_length=1000, description="What changed and why, for whoever reads the history.")]
+Revision = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
 class AgentCreate(BaseModel):
@@ -17,34 +24,65 @@ class AgentCreate(BaseModel):
     model_config = ConfigDict(extra="forbid")
     definition: AgentDefinition
     owner_member_id: UUID | None = None
+    tags: Annotated[list[Tag], Field(max_length=50)] = []
+    publish: bool = False
+    note: Note = ""
 
 
 class AgentChange(BaseModel):
-    """A new definition for the one that was read with this revision."""
+    """A new draft for the one that was read with this revision; without `tags` they stay."""
 
     model_config = ConfigDict(extra="forbid")
     definition: AgentDefinition
-    revision: int = Field(ge=1, le=2**31 - 1)
+    revision: Revision
+    tags: Annotated[list[Tag], Field(max_length=50)] | None = None
+    publish: bool = False
+    note: Note = ""
+
+
+class Publication(BaseModel):
+    """Publish the draft, or only the one that was read with this revision."""
+
+    model_config = ConfigDict(extra="forbid")
+    note: Note = ""
+    revision: Revision | None = None
+
+
+class RollBack(BaseModel):
+    """Which version is to answer again."""
+
+    model_config = ConfigDict(extra="forbid")
+    version: Number
+    note: Note = ""
 
 
 class AgentOut(BaseModel):
-    """An agent; `owner_member_id` null means that the tenant owns it."""
+    """An agent; `owner_member_id` null means that the tenant owns it. `definition` is the draft; `published` is the
+    version that answers, null while there is none; `status` says whether the draft has changes since."""
 
     id: UUID
     owner_member_id: UUID | None
     revision: int
     definition: AgentDefinition
+    published: int | None
+    status: AgentStatus
+    tags: list[str]
+    is_template: bool
     created_at: datetime
     updated_at: datetime
 
     @classmethod
-    def of(cls, agent: Agent) -> "AgentOut":
+    def of(cls, agent: AgentRecord) -> "AgentOut":
         """The agent as it is shown."""
         return cls(
             id=agent.id,
             owner_member_id=agent.owner_member_id,
             revision=agent.revision,
             definition=agent.definition,
+            published=agent.published,
+            status=agent.status,
+            tags=list(agent.tags),
+            is_template=agent.is_template,
             created_at=agent.created_at,
             updated_at=agent.updated_at,
         )
@@ -54,6 +92,96 @@ class AgentPage(Page):
     """Agents, newest first."""
 
     items: list[AgentOut]
+
+
+class VersionOut(BaseModel):
+    """What an agent was when it was published; `restores` is the version that a roll-back brought back."""
+
+    number: int
+    definition: AgentDefinition
+    note: str
+    restores: int | None
+    published_by: str
+    published_at: datetime
+
+    @classmethod
+    def of(cls, version: AgentVersion) -> "VersionOut":
+        """The version as it is shown."""
+        return cls(
+            number=version.number,
+            definition=version.definition,
+            note=version.note,
+            restores=version.restores,
+            published_by=version.published_by,
+            published_at=version.published_at,
+        )
+
+
+class VersionPage(BaseModel):
+    """Versions, newest first."""
+
+    items: list[VersionOut]
+    next_cursor: int | None = None
+
+
+class ChangeOut(BaseModel):
+    """One field that differs; `text` says it in a line."""
+
+    path: str
+    kind: Literal["added", "removed", "changed"]
+    before: Any
+    after: Any
+    text: str
+
+    @classmethod
+    def of(cls, change: Change) -> "ChangeOut":
+        """The change as it is shown."""
+        return cls(path=change.path, kind=change.kind, before=change.before, after=change.after, text=describe(change))
+
+
+class DiffOut(BaseModel):
+    """What differs, field by field; empty when nothing does."""
+
+    changes: list[ChangeOut]
+
+
+class PersonalIn(BaseModel):
+    """What a contact's own instance has different from the agent: a JSON merge patch (RFC 7396) of its definition, in
+    which variables, functions and turn fields are addressed by their name."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"changes": {"name": "Ada's assistant", "tonality": "Brief and dry."}}]},
+    )
+    changes: dict[str, Any]
+    revision: Revision | None = None
+
+
+class PersonalOut(BaseModel):
+    """A contact's own instance of an agent."""
+
+    contact_id: UUID
+    revision: int
+    changes: Mapping[str, Any]
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, instance: PersonalAgent) -> "PersonalOut":
+        """The instance as it is shown."""
+        return cls(
+            contact_id=instance.contact_id,
+            revision=instance.revision,
+            changes=instance.changes,
+            created_at=instance.created_at,
+            updated_at=instance.updated_at,
+        )
+
+
+class PersonalPage(Page):
+    """Instances, in the order of their contacts' ids."""
+
+    items: list[PersonalOut]
 
 
 class ToolOut(BaseModel):

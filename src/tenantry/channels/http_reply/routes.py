@@ -17,14 +17,14 @@ from tenantry.channels.http_reply.health import health_of
 from tenantry.channels.http_reply.schemas import ConfigIn, ConfigOut, HealthOut, ReplyIn, ReplyOut
 from tenantry.channels.http_reply.stream import STREAM, reply_json, stream_reply
 from tenantry.domain.access import Principal, Scope
-from tenantry.domain.agent import Agent, AgentDefinition
+from tenantry.domain.agent import AgentDefinition, AgentRecord
 from tenantry.domain.agent_validation import validate_definition
-from tenantry.domain.errors import Conflict, FieldError, Forbidden, InvalidInput, NotFound
+from tenantry.domain.errors import AgentNotPublished, Conflict, FieldError, Forbidden, InvalidInput, NotFound
 from tenantry.engine.accept import active_agent
 from tenantry.engine.inbound import Inbound, clean_email, clean_message, clean_reference
 from tenantry.engine.turn import Engine
 from tenantry.memory.registry import DEFAULT
-from tenantry.storage.repositories import agents, audit, tenants
+from tenantry.storage.repositories import agent_versions, agents, audit, tenants
 from tenantry.storage.tenancy import TenantTx
 
 router = APIRouter(prefix="/api/agent", tags=["reply"])
@@ -72,7 +72,8 @@ async def read_config(who: CanReadAgents, db: Db, client_id: ClientId = None) ->
     """The client's active configuration, made with defaults when there is none."""
     _check_client(client_id, who)
     async with db.tenant(who.tenant_id) as tx:
-        return ConfigOut.of(who.tenant.slug, await active_agent(tx))
+        agent = await active_agent(tx)
+        return ConfigOut.of(who.tenant.slug, agent, await _answering(tx, agent))
 
 
 @router.put("/config/active")
@@ -88,10 +89,12 @@ async def change_config(
         if body.agent_id is not None:
             await _activate(tx, body.agent_id, who)
         agent = await active_agent(tx)
+        if body.revision not in (None, agent.revision):
+            raise Conflict("The configuration was changed in between; read it again and repeat the change.")
+        definition = await _answering(tx, agent)
         if changes := body.changes():
-            revision = body.revision or agent.revision
-            agent = await _change(tx, agent, changes, revision, who, allowed)
-    return ConfigOut.of(who.tenant.slug, agent)
+            agent, definition = await _change(tx, agent, definition, changes, who, allowed)
+    return ConfigOut.of(who.tenant.slug, agent, definition)
 
 
 @router.get("/health")
@@ -101,8 +104,9 @@ async def health(who: CanReply, db: Db, models: AllModels, client_id: ClientId =
     async with db.tenant(who.tenant_id) as tx:
         agent_id = who.tenant.active_agent_id
         active = await agents.get(tx, agent_id, sees_only=None) if agent_id else None
+        definition = await _answering(tx, active) if active else None
         blocks = await DEFAULT.blocks(tx, active.id, None) if active else ()
-    return health_of(who.tenant.slug, active, blocks, await models.of(db, who.tenant))
+    return health_of(who.tenant.slug, definition, blocks, await models.of(db, who.tenant))
 
 
 def _check_client(client_id: str | None, who: Principal) -> None:
@@ -114,6 +118,8 @@ async def _activate(tx: TenantTx, agent_id: UUID, who: Principal) -> None:
     agent = await agents.get(tx, agent_id, sees_only=who.sees_only)
     if agent is None:
         raise NotFound("There is no agent with this id; GET /api/v1/agents lists them.")
+    if agent.published is None:
+        raise AgentNotPublished
     if agent.owner_member_id is not None:
         raise InvalidInput(
             "A member owns this agent; only one that the tenant owns can be the active one.",
@@ -123,28 +129,37 @@ async def _activate(tx: TenantTx, agent_id: UUID, who: Principal) -> None:
     await audit.record(tx, actor=who.actor, action="config.activated", target=f"agent:{agent_id}")
 
 
+async def _answering(tx: TenantTx, agent: AgentRecord) -> AgentDefinition:
+    """What the agent answers by: what is published of it, else its draft."""
+    return (
+        agent.definition if agent.published is None else await agent_versions.definition(tx, agent.id, agent.published)
+    )
+
+
 async def _change(
     tx: TenantTx,
-    agent: Agent,
+    agent: AgentRecord,
+    answering: AgentDefinition,
     changes: dict[str, object],
-    revision: int,
     who: Principal,
     allowed_models: Collection[str],
-) -> Agent:
+) -> tuple[AgentRecord, AgentDefinition]:
+    """Publish the changes of what answers, and make them in the draft; what else that has to publish stays there."""
+    definition = _with(answering, changes)
+    validate_definition(definition, allowed_models)
+    draft = definition if agent.status == "published" else _with(agent.definition, changes)
+    changed = await agents.change(tx, agent.id, draft, revision=agent.revision)
+    if changed is None:
+        raise Conflict("The configuration was changed in between; read it again and repeat the change.")
+    now = await agent_versions.publish(tx, changed, definition, by=who.actor, note="active configuration")
+    details = {"revision": now.revision, "version": now.published}
+    await audit.record(tx, actor=who.actor, action="agent.published", target=f"agent:{agent.id}", details=details)
+    return now, definition
+
+
+def _with(definition: AgentDefinition, changes: dict[str, object]) -> AgentDefinition:
     try:
-        definition = _definition.validate_python({**jsonable_encoder(agent.definition), **changes})
+        return _definition.validate_python({**jsonable_encoder(definition), **changes})
     except ValidationError as error:
         faults = [FieldError(".".join(map(str, e["loc"])), e["msg"]) for e in error.errors()]
         raise InvalidInput("The configuration is not valid; correct the named fields.", errors=faults) from error
-    validate_definition(definition, allowed_models)
-    changed = await agents.change(tx, agent.id, definition, revision=revision)
-    if changed is None:
-        raise Conflict("The configuration was changed in between; read it again and repeat the change.")
-    await audit.record(
-        tx,
-        actor=who.actor,
-        action="agent.changed",
-        target=f"agent:{agent.id}",
-        details={"revision": changed.revision},
-    )
-    return changed

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from tenantry.domain.agent import Agent, AppointmentRules, Function, OpeningHours, Variable
+from tenantry.domain.agent import AgentDefinition, AgentRecord, AppointmentRules, Function, OpeningHours, Variable
 
 _CAMEL = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
 
@@ -96,9 +96,8 @@ class ConfigOut(BaseModel):
     model: str | None
 
     @classmethod
-    def of(cls, client_id: str, agent: Agent) -> "ConfigOut":
-        """The active agent as the configuration shows it."""
-        definition = agent.definition
+    def of(cls, client_id: str, agent: AgentRecord, definition: AgentDefinition) -> "ConfigOut":
+        """The active agent, which answers by this definition, as the configuration shows it."""
         same = {name: getattr(definition, name) for name in _SAME_NAME}
         return cls(
             client_id=client_id,

@@ -9,7 +9,7 @@ from tenantry.domain.access import Scope
 from tenantry.domain.agent import AgentDefinition, AppointmentRules, Function, Variable, VariableType
 from tenantry.domain.ids import new_id
 from tenantry.domain.tenant import Role
-from tenantry.storage.repositories import agents, api_keys, audit, tenants
+from tenantry.storage.repositories import agent_versions, api_keys, audit, tenants
 from tenantry.storage.tenancy import Database
 
 SLUG = "peterei"
@@ -115,6 +115,6 @@ async def seed(db: Database) -> DemoKeys:
             await api_keys.create(
                 tx, key_hash=hash_key(keys[email]), name="demo", member_id=member_id, scopes=frozenset(Scope)
             )
-            await agents.create(tx, definition, member_id, agent_id(tenant_id, email))
+            await agent_versions.create_published(tx, definition, member_id, agent_id(tenant_id, email), by=OPERATOR)
         await audit.record(tx, actor=OPERATOR, action="tenant.seeded", target=f"tenant:{tenant_id}")
     return DemoKeys(keys.pop(""), keys, {email: agent_id(tenant_id, email) for email in AGENTS})

@@ -2,37 +2,12 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 
-import msgspec
-
+from tenantry.cli.prove.agent_cases import AGENT_CASES
+from tenantry.cli.prove.case import ALLOWED, FORBIDDEN, NOT_FOUND, ONLY_OWN, Case, listing, word
 from tenantry.cli.prove.http import SOCKET, Request
-from tenantry.cli.prove.world import Party, definition_of, provider_of
+from tenantry.cli.prove.world import Party, provider_of
 from tenantry.domain.access import Scope
-
-NOT_FOUND = frozenset({404})
-FORBIDDEN = frozenset({403})
-ONLY_OWN = frozenset({200})
-ALLOWED: frozenset[int] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One route. `request` reaches for what is the party's. `member` is what another member of the tenant must get when
-    the thing is a member's, `tenants` when it is the tenant's own (empty: anything, as it is theirs too), `stranger`
-    what another tenant must get. `ONLY_OWN` is an answer that must not hold the victim's. `control` is the status that
-    the rightful owner gets, and `shows` a mark of theirs that the owner must then see. Without `tenants_too`, only
-    members own what it reaches for."""
-
-    scope: Scope
-    request: Callable[[Party], Request]
-    member: frozenset[int]
-    tenants: frozenset[int]
-    stranger: frozenset[int]
-    control: int = 200
-    shows: Callable[[Party], str] | None = None
-    tenants_too: bool = True
-
 
 # Anyone may ask for these, and they tell of no tenant.
 PUBLIC: dict[str, str] = {
@@ -47,19 +22,6 @@ PUBLIC: dict[str, str] = {
 
 # These tell of all tenants and are the operator's: no key of any tenant opens them.
 OPERATOR: dict[str, str] = {"GET /metrics": "what the process has done, for all tenants"}
-
-
-def _definition(word: str) -> dict[str, object]:
-    return msgspec.to_builtins(definition_of(word))
-
-
-def _agent(method: str, suffix: str = "", *, spare: bool = False, body: bool = False) -> Callable[[Party], Request]:
-    def request(party: Party) -> Request:
-        agent_id = party.spare_agent_id if spare else party.agent_id
-        sent = {"definition": _definition("changed"), "revision": 1} if body else None
-        return Request(method, f"/api/v1/agents/{agent_id}{suffix}", body=sent)
-
-    return request
 
 
 def _conversation(suffix: str = "") -> Callable[[Party], Request]:
@@ -86,15 +48,6 @@ def _message(party: Party) -> Request:
 def _begin(party: Party) -> Request:
     body = {"agent_id": str(party.agent_id), "lead_id": party.lead_id, "external_id": party.reference}
     return Request("POST", "/api/v1/conversations", body=body)
-
-
-def _list(path: str) -> Callable[[Party], Request]:
-    return lambda _: Request("GET", path, {"limit": "100"})
-
-
-def _create_agent(party: Party) -> Request:
-    body = {"definition": _definition("made"), "owner_member_id": str(party.member_id)}
-    return Request("POST", "/api/v1/agents", body=body)
 
 
 def _reply(party: Party) -> Request:
@@ -174,14 +127,6 @@ def _turn_id(party: Party) -> str:
     return str(party.turn_id)
 
 
-def _word(party: Party) -> str:
-    return party.word
-
-
-def _agent_id(party: Party) -> str:
-    return str(party.agent_id)
-
-
 def _conversation_id(party: Party) -> str:
     return str(party.conversation_id)
 
@@ -192,29 +137,13 @@ def _booking_id(party: Party) -> str:
 
 # Deleting comes last in each group, as the control really does it.
 CASES: dict[str, Case] = {
+    **AGENT_CASES,
     "POST /api/agent/reply": Case(Scope.REPLY, _reply, NOT_FOUND, ALLOWED, NOT_FOUND, shows=_conversation_id),
     "GET /api/agent/config/active": Case(Scope.AGENTS_READ, _config, ONLY_OWN, ALLOWED, FORBIDDEN),
     "PUT /api/agent/config/active": Case(Scope.AGENTS_WRITE, _change_config, FORBIDDEN, FORBIDDEN, FORBIDDEN),
     "GET /api/agent/health": Case(Scope.REPLY, _health, ONLY_OWN, ALLOWED, FORBIDDEN),
-    "GET /api/v1/agents": Case(
-        Scope.AGENTS_READ, _list("/api/v1/agents"), ONLY_OWN, ALLOWED, ONLY_OWN, shows=_agent_id
-    ),
-    # Naming a member of another tenant is a wrong value for those who may make agents for others at all.
-    "POST /api/v1/agents": Case(
-        Scope.AGENTS_WRITE, _create_agent, FORBIDDEN, ALLOWED, frozenset({403, 422}), control=201, tenants_too=False
-    ),
-    "GET /api/v1/agents/{agent_id}": Case(Scope.AGENTS_READ, _agent("GET"), NOT_FOUND, ALLOWED, NOT_FOUND, shows=_word),
-    "GET /api/v1/agents/{agent_id}/preview": Case(
-        Scope.AGENTS_READ, _agent("GET", "/preview"), NOT_FOUND, ALLOWED, NOT_FOUND, shows=_word
-    ),
-    "PUT /api/v1/agents/{agent_id}": Case(
-        Scope.AGENTS_WRITE, _agent("PUT", body=True, spare=True), NOT_FOUND, FORBIDDEN, NOT_FOUND
-    ),
-    "DELETE /api/v1/agents/{agent_id}": Case(
-        Scope.AGENTS_WRITE, _agent("DELETE", spare=True), NOT_FOUND, FORBIDDEN, NOT_FOUND, control=204
-    ),
     "GET /api/v1/agents/{agent_id}/blocks": Case(
-        Scope.AGENTS_READ, _block("GET"), NOT_FOUND, ALLOWED, NOT_FOUND, shows=_word
+        Scope.AGENTS_READ, _block("GET"), NOT_FOUND, ALLOWED, NOT_FOUND, shows=word
     ),
     "PUT /api/v1/agents/{agent_id}/blocks/{label}": Case(
         Scope.AGENTS_WRITE, _block("PUT", "/spare", {"value": "changed"}), NOT_FOUND, FORBIDDEN, NOT_FOUND
@@ -224,7 +153,7 @@ CASES: dict[str, Case] = {
     ),
     "GET /api/v1/conversations": Case(
         Scope.CONVERSATIONS_READ,
-        _list("/api/v1/conversations"),
+        listing("/api/v1/conversations"),
         ONLY_OWN,
         ALLOWED,
         ONLY_OWN,
@@ -234,13 +163,13 @@ CASES: dict[str, Case] = {
         Scope.CONVERSATIONS_READ, _conversation(), NOT_FOUND, ALLOWED, NOT_FOUND, shows=_conversation_id
     ),
     "GET /api/v1/conversations/{conversation_id}/events": Case(
-        Scope.CONVERSATIONS_READ, _conversation("/events"), NOT_FOUND, ALLOWED, NOT_FOUND, shows=_word
+        Scope.CONVERSATIONS_READ, _conversation("/events"), NOT_FOUND, ALLOWED, NOT_FOUND, shows=word
     ),
     "GET /api/v1/conversations/{conversation_id}/stream": Case(
-        Scope.CONVERSATIONS_READ, _stream, NOT_FOUND, ALLOWED, NOT_FOUND, shows=_word
+        Scope.CONVERSATIONS_READ, _stream, NOT_FOUND, ALLOWED, NOT_FOUND, shows=word
     ),
     f"{SOCKET} /api/v1/conversations/{{conversation_id}}/socket": Case(
-        Scope.CONVERSATIONS_READ, _socket, NOT_FOUND, ALLOWED, NOT_FOUND, control=101, shows=_word
+        Scope.CONVERSATIONS_READ, _socket, NOT_FOUND, ALLOWED, NOT_FOUND, control=101, shows=word
     ),
     "POST /api/v1/conversations": Case(
         Scope.REPLY, _begin, NOT_FOUND, ALLOWED, NOT_FOUND, control=201, shows=_conversation_id
@@ -258,14 +187,14 @@ CASES: dict[str, Case] = {
         Scope.REPLY, _turn("POST", "/cancel"), NOT_FOUND, ALLOWED, NOT_FOUND, shows=_conversation_id
     ),
     "GET /api/v1/tool-calls": Case(
-        Scope.CONVERSATIONS_READ, _list("/api/v1/tool-calls"), ONLY_OWN, ALLOWED, ONLY_OWN, shows=_turn_id
+        Scope.CONVERSATIONS_READ, listing("/api/v1/tool-calls"), ONLY_OWN, ALLOWED, ONLY_OWN, shows=_turn_id
     ),
     "GET /api/v1/calendar/events": Case(
-        Scope.CALENDAR_READ, _list("/api/v1/calendar/events"), ONLY_OWN, ALLOWED, ONLY_OWN, shows=_booking_id
+        Scope.CALENDAR_READ, listing("/api/v1/calendar/events"), ONLY_OWN, ALLOWED, ONLY_OWN, shows=_booking_id
     ),
     # Providers are the tenant's, whichever party they were made for.
     "GET /api/v1/providers": Case(
-        Scope.PROVIDERS_READ, _list("/api/v1/providers"), ALLOWED, ALLOWED, ONLY_OWN, shows=_provider_id
+        Scope.PROVIDERS_READ, listing("/api/v1/providers"), ALLOWED, ALLOWED, ONLY_OWN, shows=_provider_id
     ),
     # A stranger makes one of their own, once; the name is then taken there.
     "POST /api/v1/providers": Case(
@@ -286,7 +215,7 @@ CASES: dict[str, Case] = {
         control=204,
     ),
     "GET /api/v1/secrets": Case(
-        Scope.SECRETS_READ, _list("/api/v1/secrets"), ONLY_OWN, ALLOWED, ONLY_OWN, shows=_secret_name
+        Scope.SECRETS_READ, listing("/api/v1/secrets"), ONLY_OWN, ALLOWED, ONLY_OWN, shows=_secret_name
     ),
     # Names are of one owner: a stranger who names no member sets a secret of their own.
     "PUT /api/v1/secrets/{name}": Case(
@@ -297,7 +226,7 @@ CASES: dict[str, Case] = {
     ),
     # What the tenant's own agents used is for those who act for the tenant.
     "GET /api/v1/usage": Case(Scope.USAGE_READ, _usage, ONLY_OWN, ONLY_OWN, ONLY_OWN, shows=_turn_id),
-    "GET /api/v1/limits": Case(Scope.USAGE_READ, _list("/api/v1/limits"), ONLY_OWN, ALLOWED, ONLY_OWN, shows=_budget),
+    "GET /api/v1/limits": Case(Scope.USAGE_READ, listing("/api/v1/limits"), ONLY_OWN, ALLOWED, ONLY_OWN, shows=_budget),
     # Naming a member of another tenant is a wrong value for those who may set budgets at all.
     "PUT /api/v1/limits": Case(
         Scope.LIMITS_WRITE, _change_budget, FORBIDDEN, FORBIDDEN, frozenset({403, 422}), tenants_too=False

@@ -41,6 +41,7 @@ async def _party(wire: Wire, party: Party) -> Party:
             await _remember(wire, party)
             return replace(
                 party,
+                contact_id=await _personal(wire, party),
                 conversation_id=UUID(answer.field("conversationId")),
                 turn_id=UUID(answer.field("turnId")),
                 booking_id=UUID(booked["output"]["booking_id"]),
@@ -78,6 +79,20 @@ async def _remember(wire: Wire, party: Party) -> None:
         )
         if answer.status != 200:
             raise TenantryError(f"The proof cannot give an agent of its own a memory: {answer.text}")
+
+
+async def _personal(wire: Wire, party: Party) -> UUID:
+    """Have the contact's own instance of the party's agent differ from it; whose it is."""
+    path = f"/api/v1/agents/{party.agent_id}/personal"
+    listed = await wire.send(party.key, Request("GET", path))
+    if listed.status != 200 or not listed.field("items"):
+        raise TenantryError(f"The proof's contact has no instance of an agent: {listed.text}")
+    contact_id = listed.field("items")[0]["contact_id"]
+    body = {"changes": {"tonality": f"Speaks of {party.word}"}}
+    changed = await wire.send(party.key, Request("PUT", f"{path}/{contact_id}", body=body))
+    if changed.status != 200:
+        raise TenantryError(f"The proof cannot change an instance of an agent of its own: {changed.text}")
+    return UUID(contact_id)
 
 
 def _next(answer: Answer, party: Party) -> str:

@@ -60,14 +60,14 @@ async def _acting_as(
 ) -> _Acting:
     """The party's agent in the party's conversation."""
     async with db.tenant(party.tenant_id) as tx:
-        agent = await agents.get(tx, party.agent_id, sees_only=None)
+        record = await agents.get(tx, party.agent_id, sees_only=None)
         conversation = await conversations.get(tx, party.conversation_id, sees_only=None)
-    if agent is None or conversation is None:
+    if record is None or conversation is None:
         raise NotFound
     context = ToolContext(
         db=db,
         outbound=outbound,
-        agent=agent,
+        agent=record.draft(),
         conversation_id=conversation.id,
         owner_member_id=conversation.owner_member_id,
         contact_id=conversation.contact_id,

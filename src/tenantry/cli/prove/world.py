@@ -11,7 +11,7 @@ from tenantry.domain.ids import new_id
 from tenantry.domain.limits import MOST_PER_MINUTE, Budget, LimitValues
 from tenantry.domain.tenant import Role
 from tenantry.storage.isolation.seeding import remove_member
-from tenantry.storage.repositories import agents, api_keys, audit, limits, tenants
+from tenantry.storage.repositories import agent_versions, api_keys, audit, limits, tenants
 from tenantry.storage.tenancy import Database, TenantTx
 
 NOTHING_YET = UUID(int=0)
@@ -40,6 +40,7 @@ class Party:
     agent_id: UUID
     spare_agent_id: UUID
     budget: int
+    contact_id: UUID = NOTHING_YET
     conversation_id: UUID = NOTHING_YET
     turn_id: UUID = NOTHING_YET
     booking_id: UUID = NOTHING_YET
@@ -78,6 +79,7 @@ class Party:
         ids = (
             self.agent_id,
             self.spare_agent_id,
+            self.contact_id,
             self.conversation_id,
             self.turn_id,
             self.booking_id,
@@ -196,8 +198,8 @@ async def _party(tx: TenantTx, estate: Estate, slug: str, name: str | None) -> P
     word = f"word{secrets.token_hex(8)}"
     key, _ = await _key(tx, f"of {name or 'the tenant'}", member_id)
     definition = definition_of(word)
-    agent = await agents.create(tx, definition, member_id)
-    spare = await agents.create(tx, replace(definition, name=f"Spare {word}"), member_id)
+    agent = await agent_versions.create_published(tx, definition, member_id, by=ACTOR)
+    spare = await agent_versions.create_published(tx, replace(definition, name=f"Spare {word}"), member_id, by=ACTOR)
     budget = 10**14 + secrets.randbelow(10**14)
     if member_id is not None:
         await limits.set_member_budget(tx, member_id, Budget(monthly_tokens=budget))
@@ -235,6 +237,7 @@ def definition_of(word: str) -> AgentDefinition:
         personality=f"Personality {word}",
         instructions=f"Instructions {word}",
         greeting=f"Greeting {word}",
+        pattern="personal",
         business_hours=(OpeningHours(days=WEEKDAYS, opens="00:00", closes="24:00"),),
         variables=(Variable(name="matter", type=VariableType.TEXT, question=f"What is it about, {word}?"),),
         functions=tuple(Function(name=name, variables=variables) for name, variables in _FUNCTIONS.items()),

@@ -7,20 +7,20 @@ from uuid import UUID
 
 import msgspec
 
-from tenantry.domain.agent import Agent
 from tenantry.domain.conversation import Conversation, Event, Message
 from tenantry.domain.ids import new_id
 from tenantry.domain.memory import Block
 from tenantry.domain.values import VariableValue
-from tenantry.storage.repositories import agents, memory_blocks
+from tenantry.storage.repositories import agent_versions, memory_blocks
+from tenantry.storage.repositories.agent_versions import Serving
 from tenantry.storage.tenancy import Row, TenantTx
 
 _known = msgspec.json.Decoder(dict[str, VariableValue])
 _object = msgspec.json.Decoder(dict[str, Any])
 
 _COLUMNS = (
-    "c.id AS conversation_id, c.agent_id, c.owner_member_id AS conversation_owner, c.contact_id, c.channel, "
-    "c.external_id, c.topic, c.known, c.policy_state, c.last_turn, c.last_event, c.created_at AS began_at, "
+    "c.id AS conversation_id, c.agent_id AS of_agent, c.owner_member_id AS conversation_owner, c.contact_id, "
+    "c.channel, c.external_id, c.topic, c.known, c.policy_state, c.last_turn, c.last_event, c.created_at AS began_at, "
     "c.updated_at AS last_at, "
     "(SELECT k.created_at FROM contacts k WHERE k.tenant_id = c.tenant_id AND k.id = c.contact_id) AS contact_since"
 )
@@ -31,7 +31,7 @@ def _conversation_from(row: Row, tenant_id: UUID) -> Conversation:
     return Conversation(
         tenant_id=tenant_id,
         id=row["conversation_id"],
-        agent_id=row["agent_id"],
+        agent_id=row["of_agent"],
         owner_member_id=row["conversation_owner"],
         contact_id=row["contact_id"],
         channel=row["channel"],
@@ -49,18 +49,23 @@ def _conversation_from(row: Row, tenant_id: UUID) -> Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """A conversation with all that its turns begin from: its agent, and what that keeps in mind of the contact."""
+    """A conversation with all that its turns begin from: what answers in it, and what that keeps in mind."""
 
     conversation: Conversation
-    agent: Agent
+    serving: Serving
     memory: tuple[Block, ...]
 
 
-_TALK = f"{_COLUMNS}, {agents.COLUMNS}, {memory_blocks.OF_CONVERSATION}"
+_TALK = f"{_COLUMNS}, {agent_versions.SERVING_COLUMNS}, {memory_blocks.OF_CONVERSATION}"
+_JOIN_AGENT = "JOIN agents a ON a.tenant_id = c.tenant_id AND a.id = c.agent_id"
 
 
 def _talk_from(row: Row, tenant_id: UUID) -> Talk:
-    return Talk(_conversation_from(row, tenant_id), agents.agent_from(row), memory_blocks.blocks_from(row["memory"]))
+    return Talk(
+        _conversation_from(row, tenant_id),
+        agent_versions.serving_from(row, tenant_id),
+        memory_blocks.blocks_from(row["memory"]),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +87,8 @@ _FIND = f"""
         ORDER BY given.position LIMIT 1
     )
     SELECT {_TALK} FROM conversations c
-    JOIN agents a ON a.tenant_id = c.tenant_id AND a.id = c.agent_id AND a.deleted_at IS NULL
-    WHERE {_VISIBLE} AND ($5::uuid IS NULL OR c.agent_id = $5)
+    {_JOIN_AGENT} AND a.deleted_at IS NULL {agent_versions.JOIN_INSTANCE}
+    WHERE {_VISIBLE} AND ($5::uuid IS NULL OR c.first_agent_id = $5)
       AND (CASE WHEN EXISTS (SELECT FROM contact)
            THEN c.contact_id = (SELECT id FROM contact) AND (c.external_id = $6 OR c.id = $7)
            ELSE NOT $8 AND c.id = $7 AND NOT EXISTS (
@@ -115,7 +120,7 @@ async def lock(tx: TenantTx, conversation_id: UUID, *, sees_only: UUID | None) -
     """The conversation with its agent when it may be seen, locked until the transaction ends."""
     row = await tx.row(
         f"SELECT {_TALK} FROM conversations c "
-        "JOIN agents a ON a.tenant_id = c.tenant_id AND a.id = c.agent_id AND a.deleted_at IS NULL "
+        f"{_JOIN_AGENT} AND a.deleted_at IS NULL {agent_versions.JOIN_INSTANCE} "
         f"WHERE {_VISIBLE} AND c.id = $3 FOR UPDATE OF c",
         tx.tenant_id,
         sees_only,
@@ -124,31 +129,45 @@ async def lock(tx: TenantTx, conversation_id: UUID, *, sees_only: UUID | None) -
     return _talk_from(row, tx.tenant_id) if row else None
 
 
-async def create(
-    tx: TenantTx, agent: Agent, *, contact_id: UUID, channel: str, external_id: str | None, topic: str | None
-) -> Conversation:
+@dataclass(frozen=True, slots=True)
+class NewConversation:
+    """What a conversation begins as. `version` is the one of its agent that it stays with; None follows what is
+    published."""
+
+    agent_id: UUID
+    owner_member_id: UUID | None
+    contact_id: UUID
+    channel: str
+    external_id: str | None
+    topic: str | None
+    version: int | None = None
+
+
+async def create(tx: TenantTx, new: NewConversation) -> Conversation:
     """A new conversation, or the one that a request at the same time made under the same external id; locked."""
     conversation_id = new_id()
     await tx.execute(
-        "INSERT INTO conversations (tenant_id, id, agent_id, owner_member_id, contact_id, channel, external_id, topic) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (tenant_id, contact_id, agent_id, external_id) DO NOTHING",
+        "INSERT INTO conversations (tenant_id, id, agent_id, first_agent_id, owner_member_id, contact_id, channel, "
+        "external_id, topic, version) VALUES ($1, $2, $3, $3, $4, $5, $6, $7, $8, $9) "
+        "ON CONFLICT (tenant_id, contact_id, first_agent_id, external_id) DO NOTHING",
         tx.tenant_id,
         conversation_id,
-        agent.id,
-        agent.owner_member_id,
-        contact_id,
-        channel,
-        external_id,
-        topic,
+        new.agent_id,
+        new.owner_member_id,
+        new.contact_id,
+        new.channel,
+        new.external_id,
+        new.topic,
+        new.version,
     )
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM conversations c WHERE c.tenant_id = $1 "
-        "AND (c.id = $2 OR (c.contact_id = $3 AND c.agent_id = $4 AND c.external_id = $5)) FOR UPDATE",
+        "AND (c.id = $2 OR (c.contact_id = $3 AND c.first_agent_id = $4 AND c.external_id = $5)) FOR UPDATE",
         tx.tenant_id,
         conversation_id,
-        contact_id,
-        agent.id,
-        external_id,
+        new.contact_id,
+        new.agent_id,
+        new.external_id,
     )
     return _conversation_from(row, tx.tenant_id)
 
@@ -168,7 +187,7 @@ async def with_agent(tx: TenantTx, conversation_id: UUID) -> Talk:
     """The conversation and its agent, also one that was taken out of use: it still answers what it was sent before."""
     row = await tx.one(
         f"SELECT {_TALK} FROM conversations c "
-        "JOIN agents a ON a.tenant_id = c.tenant_id AND a.id = c.agent_id WHERE c.tenant_id = $1 AND c.id = $2",
+        f"{_JOIN_AGENT} {agent_versions.JOIN_INSTANCE} WHERE c.tenant_id = $1 AND c.id = $2",
         tx.tenant_id,
         conversation_id,
     )

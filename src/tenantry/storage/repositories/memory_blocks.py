@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from tenantry.domain.ids import new_id
-from tenantry.domain.memory import Block
+from tenantry.domain.memory import DEFAULT_LIMIT, Block
 from tenantry.storage.tenancy import Row, TenantTx
 
 _COLUMNS = "b.id, b.agent_id, b.contact_id, b.label, b.description, b.value, b.char_limit, b.revision, b.updated_at"
@@ -80,16 +80,20 @@ async def count(tx: TenantTx, agent_id: UUID, contact_id: UUID | None) -> int:
     )
 
 
-async def create(tx: TenantTx, agent_id: UUID, contact_id: UUID | None, label: str) -> None:
-    """An empty block under this label, unless there is one."""
+async def create(
+    tx: TenantTx, agent_id: UUID, contact_id: UUID | None, label: str, *, like: Block | None = None
+) -> None:
+    """A block under this label, a copy of `like` or empty, unless there is one."""
+    of = (like.description, like.value, like.char_limit) if like else ("", "", DEFAULT_LIMIT)
     await tx.execute(
-        "INSERT INTO memory_blocks (tenant_id, id, agent_id, contact_id, label) VALUES ($1, $2, $3, $4, $5) "
-        "ON CONFLICT (tenant_id, agent_id, contact_id, label) DO NOTHING",
+        "INSERT INTO memory_blocks (tenant_id, id, agent_id, contact_id, label, description, value, char_limit) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (tenant_id, agent_id, contact_id, label) DO NOTHING",
         tx.tenant_id,
         new_id(),
         agent_id,
         contact_id,
         label,
+        *of,
     )
 
 

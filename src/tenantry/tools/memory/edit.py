@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 from tenantry.domain.memory import LABEL_PATTERN, MOST_BLOCKS, Block, is_label
 from tenantry.domain.tools import ToolResult
@@ -27,7 +26,8 @@ def _refused(reason: str, message: str) -> ToolResult:
 
 async def edit_block(context: ToolContext, name: str, label: str, edit: Edit, *, creates: bool) -> ToolResult:
     """Edit a block that the conversation's agent has of its contact; with `creates`, one that is not there begins
-    empty. The agent's own blocks are for all contacts, and no contact's conversation changes them.
+    empty. The agent's own blocks are for all contacts, and no contact's conversation changes them; a personal agent's
+    is copied for the contact and the copy is changed.
 
     The edit and the record of its outcome are one transaction, so that a call that is made again changes nothing.
     """
@@ -45,7 +45,7 @@ async def edit_block(context: ToolContext, name: str, label: str, edit: Edit, *,
 
 
 async def _edited(tx: TenantTx, context: ToolContext, label: str, edit: Edit, *, creates: bool) -> ToolResult:
-    found = await _block(tx, context.agent.id, context.contact_id, label, creates=creates)
+    found = await _block(tx, context, label, creates=creates)
     if isinstance(found, ToolResult):
         return found
     value = edit(found.value)
@@ -67,18 +67,21 @@ async def _edited(tx: TenantTx, context: ToolContext, label: str, edit: Edit, *,
     return ToolResult({"status": "ok", "label": label, "characters": len(value), "limit": found.char_limit})
 
 
-async def _block(tx: TenantTx, agent_id: UUID, contact_id: UUID, label: str, *, creates: bool) -> Block | ToolResult:
+async def _block(tx: TenantTx, context: ToolContext, label: str, *, creates: bool) -> Block | ToolResult:
+    agent_id, contact_id = context.agent.id, context.contact_id
     found = await memory_blocks.lock(tx, agent_id, contact_id, label)
     if found is not None:
         return found
-    if await memory_blocks.get(tx, agent_id, None, label) is not None:
+    of_agent = await memory_blocks.get(tx, agent_id, None, label)
+    personal = context.agent.definition.pattern == "personal"
+    if of_agent is not None and not personal:
         return _refused("read_only", f"{label} is the same for every contact and is not changed from a conversation.")
-    if not creates:
+    if not creates and of_agent is None:
         return ToolResult(
             {"status": "not_found", "reason": "no_block", "message": f"There is no block {label} of this contact."}
         )
     if await memory_blocks.count(tx, agent_id, contact_id) >= MOST_BLOCKS:
         return invalid(f"There are {MOST_BLOCKS} blocks of this contact already; use one of them.")
-    await memory_blocks.create(tx, agent_id, contact_id, label)
+    await memory_blocks.create(tx, agent_id, contact_id, label, like=of_agent)
     made = await memory_blocks.lock(tx, agent_id, contact_id, label)
     return made or invalid(f"{label} was removed in this moment; try again.")

@@ -1,0 +1,36 @@
+"""Which agents a key may see and change."""
+
+from uuid import UUID
+
+from tenantry.domain.access import Principal
+from tenantry.domain.agent import AgentRecord, AgentVersion
+from tenantry.domain.errors import Forbidden, NotFound
+from tenantry.storage.repositories import agent_versions, agents
+from tenantry.storage.tenancy import TenantTx
+
+
+async def visible(tx: TenantTx, agent_id: UUID, who: Principal) -> AgentRecord:
+    """The agent, when they may see it. Raises NotFound."""
+    agent = await agents.get(tx, agent_id, sees_only=who.sees_only)
+    if agent is None:
+        raise NotFound
+    return agent
+
+
+async def changeable(tx: TenantTx, agent_id: UUID, who: Principal) -> AgentRecord:
+    """The agent, when they may change it, with nobody else doing so until the transaction ends. Raises NotFound,
+    Forbidden."""
+    agent = await agents.get(tx, agent_id, sees_only=who.sees_only, lock=True)
+    if agent is None:
+        raise NotFound
+    if not who.may_change(agent.owner_member_id):
+        raise Forbidden("The tenant owns this agent; only its owners and admins may change it.")
+    return agent
+
+
+async def version_of(tx: TenantTx, agent_id: UUID, number: int) -> AgentVersion:
+    """One version of an agent that they may see. Raises NotFound."""
+    version = await agent_versions.get(tx, agent_id, number)
+    if version is None:
+        raise NotFound(f"The agent has no version {number}; GET /api/v1/agents/{agent_id}/versions lists them.")
+    return version
