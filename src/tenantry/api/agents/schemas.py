@@ -69,6 +69,7 @@ class AgentOut(BaseModel):
     is_template: bool
     created_at: datetime
     updated_at: datetime
+    archived_at: datetime | None
 
     @classmethod
     def of(cls, agent: AgentRecord) -> "AgentOut":
@@ -84,6 +85,7 @@ class AgentOut(BaseModel):
             is_template=agent.is_template,
             created_at=agent.created_at,
             updated_at=agent.updated_at,
+            archived_at=agent.archived_at,
         )
 
 
