@@ -48,44 +48,50 @@ async def hold_cleaning(tx: TenantTx) -> bool:
     return await tx.value("SELECT pg_try_advisory_xact_lock($1, hashtext($2))", _CLEANING, str(tx.tenant_id))
 
 
-# Of the contacts that seem unused, in the order of their index, those that were used meanwhile get a later moment and
-# leave the range; a contact that somebody holds is in use.
-_SETTLE_CONTACTS = f"""
-    WITH idle AS MATERIALIZED (
-        SELECT id FROM contacts WHERE tenant_id = $1 AND archived_at IS NULL AND seen_active_at < $2
-        ORDER BY seen_active_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
-    ), settled AS (
-        UPDATE contacts k SET seen_active_at = {_CONTACT_ACTIVE},
-               archived_at = CASE WHEN {_CONTACT_ACTIVE} < $2 THEN now() END
-        FROM idle WHERE k.tenant_id = $1 AND k.id = idle.id RETURNING k.archived_at
+# In the order of their index; a contact that somebody holds is in use.
+IDLE_CONTACTS = (
+    "SELECT id FROM contacts WHERE tenant_id = $1 AND archived_at IS NULL AND seen_active_at < $2 "
+    "ORDER BY seen_active_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED"
+)
+# Those that were used meanwhile get a later moment and leave the range. The ids are an array, and not a join with the
+# query above: for that, PostgreSQL may read the whole table.
+SETTLE_CONTACTS = f"""
+    WITH settled AS (
+        UPDATE contacts k SET seen_active_at = a.active_at, archived_at = CASE WHEN a.active_at < $3 THEN now() END
+        FROM (SELECT k.id, {_CONTACT_ACTIVE} AS active_at FROM contacts k
+              WHERE k.tenant_id = $1 AND k.id = ANY($2)) AS a
+        WHERE k.tenant_id = $1 AND k.id = a.id AND k.id = ANY($2) RETURNING k.archived_at
     )
-    SELECT count(*) AS looked_at, count(archived_at) AS archived FROM settled
+    SELECT count(archived_at) FROM settled
 """
 
 
 async def archive_contacts(tx: TenantTx, unused_since: datetime, limit: int) -> tuple[int, int]:
     """Archive contacts that were last used before this instant, of `limit` that are looked at: how many were looked at,
     and how many archived. None is left when fewer than `limit` were looked at."""
-    row = await tx.one(_SETTLE_CONTACTS, tx.tenant_id, unused_since, limit)
-    return row["looked_at"], row["archived"]
+    idle = [row["id"] for row in await tx.rows(IDLE_CONTACTS, tx.tenant_id, unused_since, limit)]
+    return len(idle), await tx.value(SETTLE_CONTACTS, tx.tenant_id, idle, unused_since) if idle else 0
 
 
 async def archive_agents(tx: TenantTx, unused_since: datetime, limit: int) -> tuple[int, int]:
     """Archive agents that were last used or changed before this instant, as `archive_contacts` does contacts."""
-    row = await tx.one(
-        "WITH idle AS MATERIALIZED (SELECT id FROM agents WHERE tenant_id = $1 AND deleted_at IS NULL "
-        "AND archived_at IS NULL AND seen_active_at < $2 ORDER BY seen_active_at LIMIT $3 "
-        "FOR NO KEY UPDATE SKIP LOCKED), settled AS ("
-        "UPDATE agents a SET seen_active_at = "
-        f"CASE WHEN {_AGENT_IS_NEEDED} THEN now() ELSE greatest(a.seen_active_at, a.updated_at) END, "
-        f"archived_at = CASE WHEN NOT {_AGENT_IS_NEEDED} AND a.updated_at < $2 THEN now() END "
-        "FROM idle WHERE a.tenant_id = $1 AND a.id = idle.id RETURNING a.archived_at) "
-        "SELECT count(*) AS looked_at, count(archived_at) AS archived FROM settled",
+    idle = await tx.rows(
+        "SELECT id FROM agents WHERE tenant_id = $1 AND deleted_at IS NULL AND archived_at IS NULL "
+        "AND seen_active_at < $2 ORDER BY seen_active_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED",
         tx.tenant_id,
         unused_since,
         limit,
     )
-    return row["looked_at"], row["archived"]
+    archived = await tx.value(
+        "WITH settled AS (UPDATE agents a SET seen_active_at = "
+        f"CASE WHEN {_AGENT_IS_NEEDED} THEN now() ELSE greatest(a.seen_active_at, a.updated_at) END, "
+        f"archived_at = CASE WHEN NOT {_AGENT_IS_NEEDED} AND a.updated_at < $3 THEN now() END "
+        "WHERE a.tenant_id = $1 AND a.id = ANY($2) RETURNING a.archived_at) SELECT count(archived_at) FROM settled",
+        tx.tenant_id,
+        [row["id"] for row in idle],
+        unused_since,
+    )
+    return len(idle), archived
 
 
 async def contacts_to_delete(tx: TenantTx, unused_since: datetime, limit: int) -> list[UUID]:
