@@ -115,8 +115,8 @@ async def test_an_export_is_sent_while_it_is_made(tenant: TenantForTest, runtime
     async with runtime.db.tenant(tenant.id) as tx:
         await tx.execute(
             "INSERT INTO audit_log (tenant_id, id, actor, action, target, details) "
-            "SELECT $1, gen_random_uuid(), 'test', 'noise', 'x', jsonb_build_object('noise', (SELECT string_agg("
-            "md5(random()::text || number || more), '') FROM generate_series(1, 60) AS more))) "
+            "SELECT $1, gen_random_uuid(), 'test', 'noise', 'x', jsonb_build_object('noise', ("
+            "SELECT string_agg(md5(random()::text || number || more), '') FROM generate_series(1, 60) AS more)) "
             "FROM generate_series(1, 2000) AS number",
             tenant.id,
         )
