@@ -66,12 +66,9 @@ async def _sealed(wire: Wire, side: Side, party: Party) -> Party:
 
 
 async def _known(wire: Wire, side: Side, party: Party) -> Party:
-    """The ids of the party's contacts."""
-    ids: list[UUID] = []
-    for lead_id in (party.lead_id, party.spare_lead_id):
-        find = Request("POST", "/api/v1/contacts/find", body={"leadId": lead_id})
-        ids.append(await _made(wire, side.own.key, find))
-    return replace(party, contact_id=ids[0], spare_contact_id=ids[1])
+    """The party with its spare contact, of whom nobody has spoken."""
+    find = Request("POST", "/api/v1/contacts/find", body={"leadId": party.spare_lead_id})
+    return replace(party, spare_contact_id=await _made(wire, side.own.key, find))
 
 
 async def _made(wire: Wire, key: str, request: Request) -> UUID:

@@ -48,7 +48,6 @@ class Party:
     provider_id: UUID = NOTHING_YET
     spare_provider_id: UUID = NOTHING_YET
     secret_id: UUID = NOTHING_YET
-    contact_id: UUID = NOTHING_YET
     spare_contact_id: UUID = NOTHING_YET
 
     @property
