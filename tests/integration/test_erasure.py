@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 
 from tenantry.credentials.master_key import ContactHasher, load_master_key
+from tenantry.domain.agent import AgentDefinition
 from tenantry.domain.errors import NotFound
 from tenantry.engine.turn import Engine
 from tenantry.lifecycle.erasure import erase_contact, erase_tenant
@@ -21,7 +22,8 @@ from tenantry.server.runtime import Runtime
 from tenantry.server.serving import bind, serving
 from tenantry.settings import ModelSettings
 from tenantry.storage.isolation.seeding import claim_unknown
-from tenantry.storage.repositories import contacts, tenants
+from tenantry.storage.repositories import agent_versions, contacts, conversations, tenants
+from tenantry.storage.repositories.conversations import NewConversation
 from tests.conftest import MakeTenant, TenantForTest
 from tests.held_model import HeldModel, held_model
 from tests.integration import valuation_service
@@ -271,6 +273,21 @@ async def test_messages_that_come_while_a_contact_is_deleted_begin_anew(
             assert {status for status, _ in await said} <= {200, 410, 503}, await said
             assert {*await deleted} <= {200, 404}
         assert (await say(0))[0] == 200
+
+
+async def test_who_is_about_to_speak_is_deleted_after_it(runtime: Runtime, tenant: TenantForTest) -> None:
+    identity = ("external", secrets.token_bytes(32))
+    async with runtime.db.tenant(tenant.id) as tx:
+        agent = await agent_versions.create_published(tx, AgentDefinition(name="Any"), None, by="test")
+        contact_id = await contacts.find_or_create(tx, [identity])
+    async with runtime.db.tenant(tenant.id) as tx:
+        assert await contacts.find_or_create(tx, [identity]) == contact_id
+        erasing = asyncio.create_task(erase_contact(runtime.engine, tenant.id, contact_id, "key:test"))
+        async with asyncio.timeout(20):
+            while not erasing.done() and not await tx.value("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"):
+                await asyncio.sleep(0.01)
+        await conversations.create(tx, NewConversation(agent.id, None, contact_id, "api", "c", None))
+    assert (await erasing).removed["conversations"] == 1
 
 
 async def test_a_deleted_tenant_leaves_nothing_but_the_receipt(
