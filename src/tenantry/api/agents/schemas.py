@@ -70,6 +70,7 @@ class AgentOut(BaseModel):
     is_template: bool
     created_at: datetime
     updated_at: datetime
+    archived_at: datetime | None
 
     @classmethod
     def of(cls, agent: AgentRecord) -> "AgentOut":
@@ -85,6 +86,7 @@ class AgentOut(BaseModel):
             is_template=agent.is_template,
             created_at=agent.created_at,
             updated_at=agent.updated_at,
+            archived_at=agent.archived_at,
         )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from tenantry.cli.prove.agent_cases import AGENT_CASES
 from tenantry.cli.prove.case import ALLOWED, FORBIDDEN, NOT_FOUND, ONLY_OWN, Case, listing, word
+from tenantry.cli.prove.contact_cases import CONTACT_CASES
 from tenantry.cli.prove.http import SOCKET, Request
 from tenantry.cli.prove.world import Party, provider_of
 from tenantry.domain.access import Scope
@@ -231,4 +232,5 @@ CASES: dict[str, Case] = {
     "PUT /api/v1/limits": Case(
         Scope.LIMITS_WRITE, _change_budget, FORBIDDEN, FORBIDDEN, frozenset({403, 422}), tenants_too=False
     ),
+    **CONTACT_CASES,
 }

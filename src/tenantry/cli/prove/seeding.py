@@ -17,7 +17,9 @@ async def settle(wire: Wire, world: World) -> World:
 
 
 async def _side(wire: Wire, side: Side) -> Side:
-    first, second, own = [await _sealed(wire, side, await _party(wire, party)) for party in side.parties]
+    first, second, own = [
+        await _known(wire, side, await _sealed(wire, side, await _party(wire, party))) for party in side.parties
+    ]
     return replace(side, first=first, second=second, own=own)
 
 
@@ -63,6 +65,12 @@ async def _sealed(wire: Wire, side: Side, party: Party) -> Party:
     return replace(party, provider_id=ids[0], spare_provider_id=ids[1], secret_id=secret_id)
 
 
+async def _known(wire: Wire, side: Side, party: Party) -> Party:
+    """The party with its spare contact, of whom nobody has spoken."""
+    find = Request("POST", "/api/v1/contacts/find", body={"leadId": party.spare_lead_id})
+    return replace(party, spare_contact_id=await _made(wire, side.own.key, find))
+
+
 async def _made(wire: Wire, key: str, request: Request) -> UUID:
     answer = await wire.send(key, request)
     if answer.status not in (200, 201):
@@ -71,8 +79,8 @@ async def _made(wire: Wire, key: str, request: Request) -> UUID:
 
 
 async def _remember(wire: Wire, party: Party) -> None:
-    """Give the party's agent something to keep in mind, of its own and of its contact."""
-    for contact in (None, party.lead_id):
+    """Give the party's agent something to keep in mind, of its own and of its contacts."""
+    for contact in (None, party.lead_id, party.spare_lead_id):
         body = {"value": f"Remembers {party.word}", "contact": contact}
         answer = await wire.send(
             party.key, Request("PUT", f"/api/v1/agents/{party.agent_id}/blocks/{BLOCK}", body=body)

@@ -48,11 +48,17 @@ class Party:
     provider_id: UUID = NOTHING_YET
     spare_provider_id: UUID = NOTHING_YET
     secret_id: UUID = NOTHING_YET
+    spare_contact_id: UUID = NOTHING_YET
 
     @property
     def lead_id(self) -> str:
         """The caller's own id of the party's contact."""
         return f"lead-{self.word}"
+
+    @property
+    def spare_lead_id(self) -> str:
+        """The caller's own id of a contact of the party that may be deleted."""
+        return f"spare-{self.lead_id}"
 
     @property
     def reference(self) -> str:
@@ -88,6 +94,8 @@ class Party:
             self.provider_id,
             self.spare_provider_id,
             self.secret_id,
+            self.contact_id,
+            self.spare_contact_id,
         )
         return frozenset(
             {self.word, str(self.budget), *(str(identifier) for identifier in ids if identifier != NOTHING_YET)}
