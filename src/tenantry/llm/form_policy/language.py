@@ -35,6 +35,11 @@ class Intent(StrEnum):
     KEEP = "keep"
     WHY = "why"
     ANY = "any"
+    DOUBT = "doubt"
+    UPSET = "upset"
+    PLEASED = "pleased"
+    SOLVED = "solved"
+    UNSOLVED = "unsolved"
 
 
 @dataclass(frozen=True, slots=True)
