@@ -2,11 +2,15 @@
 
 from fastapi import APIRouter
 
+from tenantry.api.agents.bulk import router as agents_in_bulk
 from tenantry.api.agents.routes import router as agents
+from tenantry.api.agents.setup import router as starting_set
 from tenantry.api.agents.versions import router as agent_versions
+from tenantry.api.audit.routes import router as audit
 from tenantry.api.calendars.routes import router as calendars
 from tenantry.api.conversations.routes import router as conversations
 from tenantry.api.limits.routes import router as limits
+from tenantry.api.members.routes import router as members
 from tenantry.api.memory.routes import router as memory
 from tenantry.api.providers.routes import router as providers
 from tenantry.api.secrets.routes import router as secrets
@@ -16,6 +20,8 @@ from tenantry.api.usage.routes import router as usage
 ROUTERS: tuple[APIRouter, ...] = (
     agents,
     agent_versions,
+    agents_in_bulk,
+    starting_set,
     memory,
     conversations,
     turns,
@@ -24,4 +30,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     secrets,
     usage,
     limits,
+    members,
+    audit,
 )

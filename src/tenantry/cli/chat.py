@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from typing import Annotated
+from uuid import UUID
 
 import typer
 from rich.console import Console
@@ -29,17 +30,19 @@ async def _chat(settings: Settings, wanted: str, slug: str) -> None:
         async with passing_key(runtime.db, tenant.id) as key, TenantryClient.open(url, key) as client:
             agent_id = await _choose(client, wanted)
             lead_id = f"chat-{secrets.token_hex(4)}"
-            conversation: dict[str, str] = {}
+            conversation_id: UUID | None = None
             while said := await asyncio.to_thread(_ask):
                 try:
-                    answer = await client.reply(said, agentId=agent_id, leadId=lead_id, **conversation)
+                    answer = await client.replies.send(
+                        said, agent_id=agent_id, lead_id=lead_id, conversation_id=conversation_id
+                    )
                 except ApiError as error:
                     console.print(f"[red]{error}[/]")
                     continue
-                conversation = {"conversationId": answer["conversationId"]}
-                console.print(f"[bold yellow]agent>[/] {answer['reply']}")
-                if answer["quickReplies"]:
-                    console.print(f"       [dim]{' · '.join(answer['quickReplies'])}[/]")
+                conversation_id = answer.conversation_id
+                console.print(f"[bold yellow]agent>[/] {answer.reply}")
+                if answer.quick_replies:
+                    console.print(f"       [dim]{' · '.join(answer.quick_replies)}[/]")
 
 
 def _ask() -> str:
@@ -49,14 +52,14 @@ def _ask() -> str:
         return ""
 
 
-async def _choose(client: TenantryClient, wanted: str) -> str:
-    agents = await client.agents()
-    found = [a for a in agents if wanted.lower() in (a["id"], a["definition"]["name"].lower())]
+async def _choose(client: TenantryClient, wanted: str) -> UUID:
+    agents = [agent async for agent in client.agents.list()]
+    found = [agent for agent in agents if wanted.lower() in (str(agent.id), agent.definition.name.lower())]
     listing = "\n".join(
-        f"  {a['id']}  {a['definition']['name']} (owner {a['owner_member_id'] or 'tenant'})" for a in agents
+        f"  {agent.id}  {agent.definition.name} (owner {agent.owner_member_id or 'tenant'})" for agent in agents
     )
     if not found:
         raise NotFound(f"There is no agent {wanted!r}. These are there:\n{listing}")
     if len(found) > 1:
         raise InvalidInput(f"{len(found)} agents are called {wanted!r}; name one by its id:\n{listing}")
-    return found[0]["id"]
+    return found[0].id

@@ -28,6 +28,17 @@ async def changeable(tx: TenantTx, agent_id: UUID, who: Principal) -> AgentRecor
     return agent
 
 
+async def owned(tx: TenantTx, agent_id: UUID, who: Principal) -> AgentRecord:
+    """The agent, when it is theirs to delete and to hand over, with nobody else changing it until the transaction ends.
+    Raises NotFound, Forbidden."""
+    agent = await agents.get(tx, agent_id, sees_only=who.sees_only, lock=True)
+    if agent is None:
+        raise NotFound
+    if not who.may_change(agent.owner_member_id):
+        raise Forbidden("Only the owner of this agent and the tenant's owners and admins may do this.")
+    return agent
+
+
 async def version_of(tx: TenantTx, agent_id: UUID, number: int) -> AgentVersion:
     """One version of an agent that they may see. Raises NotFound."""
     version = await agent_versions.get(tx, agent_id, number)
