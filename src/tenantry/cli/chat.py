@@ -8,9 +8,9 @@ from uuid import UUID
 import typer
 from rich.console import Console
 
+from tenantry.cli.agents.session import find_agent
 from tenantry.cli.local import Home, find_tenant, local_server, passing_key, run, settings_for
 from tenantry.client import ApiError, TenantryClient
-from tenantry.domain.errors import InvalidInput, NotFound
 from tenantry.settings import Settings
 
 
@@ -28,7 +28,7 @@ async def _chat(settings: Settings, wanted: str, slug: str) -> None:
     async with local_server(settings) as (runtime, url):
         tenant = await find_tenant(runtime.db, slug)
         async with passing_key(runtime.db, tenant.id) as key, TenantryClient.open(url, key) as client:
-            agent_id = await _choose(client, wanted)
+            agent_id = (await find_agent(client, wanted)).id
             lead_id = f"chat-{secrets.token_hex(4)}"
             conversation_id: UUID | None = None
             while said := await asyncio.to_thread(_ask):
@@ -50,16 +50,3 @@ def _ask() -> str:
         return input("you> ").strip()
     except EOFError:
         return ""
-
-
-async def _choose(client: TenantryClient, wanted: str) -> UUID:
-    agents = [agent async for agent in client.agents.list()]
-    found = [agent for agent in agents if wanted.lower() in (str(agent.id), agent.definition.name.lower())]
-    listing = "\n".join(
-        f"  {agent.id}  {agent.definition.name} (owner {agent.owner_member_id or 'tenant'})" for agent in agents
-    )
-    if not found:
-        raise NotFound(f"There is no agent {wanted!r}. These are there:\n{listing}")
-    if len(found) > 1:
-        raise InvalidInput(f"{len(found)} agents are called {wanted!r}; name one by its id:\n{listing}")
-    return found[0].id

@@ -194,6 +194,11 @@ class Agents:
         """The prompt and the tools that a model would get now, of the draft or of a version."""
         return await self._transport.call("GET", f"{_PATH}/{agent_id}/preview", Preview, params={"version": version})
 
+    async def set_template(self, agent_id: UUID, *, is_template: bool) -> Agent:
+        """Make an agent of the tenant a template for its members, or no longer one."""
+        body = {"is_template": is_template}
+        return await self._transport.call("PUT", f"{_PATH}/{agent_id}/template", Agent, body=body)
+
     async def publish(self, agent_id: UUID, *, note: str = "", revision: int | None = None) -> Agent:
         """Make the draft the next version, which answers from now on; with `revision`, only that draft."""
         body = given(note=note, revision=revision)

@@ -1,1 +1,0 @@
-"""Members over HTTP."""
