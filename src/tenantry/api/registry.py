@@ -2,11 +2,15 @@
 
 from fastapi import APIRouter
 
+from tenantry.api.agents.clones import router as agent_clones
 from tenantry.api.agents.routes import router as agents
+from tenantry.api.agents.shares import router as agent_shares
+from tenantry.api.agents.templates import router as templates
 from tenantry.api.agents.versions import router as agent_versions
 from tenantry.api.calendars.routes import router as calendars
 from tenantry.api.conversations.routes import router as conversations
 from tenantry.api.limits.routes import router as limits
+from tenantry.api.members.routes import router as members
 from tenantry.api.memory.routes import router as memory
 from tenantry.api.providers.routes import router as providers
 from tenantry.api.secrets.routes import router as secrets
@@ -16,6 +20,10 @@ from tenantry.api.usage.routes import router as usage
 ROUTERS: tuple[APIRouter, ...] = (
     agents,
     agent_versions,
+    agent_clones,
+    agent_shares,
+    templates,
+    members,
     memory,
     conversations,
     turns,
