@@ -3,8 +3,11 @@
 from fastapi import APIRouter
 
 from tenantry.api.agents.bulk import router as agents_in_bulk
+from tenantry.api.agents.clones import router as agent_clones
 from tenantry.api.agents.routes import router as agents
 from tenantry.api.agents.setup import router as starting_set
+from tenantry.api.agents.shares import router as agent_shares
+from tenantry.api.agents.templates import router as templates
 from tenantry.api.agents.versions import router as agent_versions
 from tenantry.api.audit.routes import router as audit
 from tenantry.api.calendars.routes import router as calendars
@@ -22,6 +25,10 @@ ROUTERS: tuple[APIRouter, ...] = (
     agent_versions,
     agents_in_bulk,
     starting_set,
+    agent_clones,
+    agent_shares,
+    templates,
+    members,
     memory,
     conversations,
     turns,
@@ -30,6 +37,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     secrets,
     usage,
     limits,
-    members,
     audit,
 )

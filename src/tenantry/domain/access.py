@@ -75,6 +75,10 @@ class Principal:
         """None for the whole tenant, else the member whose things, besides the tenant's own, are all they see."""
         return None if self.whole_tenant else self.member_id
 
+    def may_see(self, owner_member_id: UUID | None) -> bool:
+        """Whether a thing of this owner (None: the tenant's) may be seen."""
+        return self.whole_tenant or owner_member_id is None or owner_member_id == self.member_id
+
     def may_change(self, owner_member_id: UUID | None) -> bool:
         """Whether a thing of this owner (None: the tenant's) may be changed."""
         return self.whole_tenant or (owner_member_id is not None and owner_member_id == self.member_id)

@@ -17,8 +17,8 @@ from tenantry.api.agents.bulk_schemas import (
     TagChange,
 )
 from tenantry.api.agents.lookup import changeable, owned
-from tenantry.api.agents.routes import published, require_member
-from tenantry.api.common import AllModels, Db
+from tenantry.api.agents.routes import published
+from tenantry.api.common import AllModels, Db, require_member
 from tenantry.auth.principals import CanEditAgents
 from tenantry.domain.access import Principal
 from tenantry.domain.agent import AgentRecord
@@ -26,7 +26,7 @@ from tenantry.domain.agent_validation import validate_definition
 from tenantry.domain.definition_changes import Change, changes, describe
 from tenantry.domain.definition_patch import patched
 from tenantry.domain.errors import FieldError, InvalidInput, TenantryError
-from tenantry.storage.repositories import agent_versions, agents, audit, tenants
+from tenantry.storage.repositories import agent_shares, agent_versions, agents, audit, tenants
 from tenantry.storage.tenancy import TenantTx
 
 router = APIRouter(prefix="/api/v1/agents", tags=["agents"])
@@ -43,7 +43,7 @@ async def change_many(body: BulkIn, who: CanEditAgents, db: Db, models: AllModel
     allowed = (await models.of(db, who.tenant)).allowed()
     async with db.tenant(who.tenant_id) as tx:
         if body.action.hand_over is not None and body.action.hand_over.member_id is not None:
-            await require_member(tx, body.action.hand_over.member_id)
+            await require_member(tx, body.action.hand_over.member_id, "action.hand_over.member_id")
         if body.action.delete is not None:
             # The tenant before its agents, as where the configuration is changed.
             await tenants.lock_active_agent(tx)
@@ -156,10 +156,10 @@ class _Bulk:
             return None
         if agent.is_template and member_id is not None:
             raise InvalidInput("The agent is a template, which only the tenant can own; let it cease to be one first.")
-        await agents.set_owner(self._tx, agent.id, member_id)
-        owners = [str(each) if each else "the tenant" for each in (agent.owner_member_id, member_id)]
-        await self._record("agent.handed_over", agent, dict(zip(("from", "to"), owners, strict=True)))
-        return [describe(Change("owner", "changed", *owners))]
+        await agent_shares.hand_over(self._tx, [agent.id], member_id)
+        before, after = [str(each) if each else None for each in (agent.owner_member_id, member_id)]
+        await self._record("agent.handed_over", agent, {"from": before, "to": after})
+        return [describe(Change("owner", "changed", before or "the tenant", after or "the tenant"))]
 
     async def _record(self, action: str, agent: AgentRecord, details: dict[str, object] | None = None) -> None:
         await audit.record(self._tx, actor=self._who.actor, action=action, target=f"agent:{agent.id}", details=details)

@@ -15,7 +15,8 @@ from tenantry.domain.access import Principal
 from tenantry.domain.agent import AgentRecord, TurnField
 from tenantry.domain.agent_validation import validate_definition
 from tenantry.domain.errors import FieldError, Forbidden, InvalidInput, TenantryError
-from tenantry.storage.repositories import agents, audit, starting_set, tenants
+from tenantry.domain.origin import Origin
+from tenantry.storage.repositories import agent_origins, agents, audit, tenants
 from tenantry.storage.repositories.agents import AgentFilter
 from tenantry.storage.tenancy import TenantTx
 
@@ -59,7 +60,7 @@ async def set_up(body: SetUp, who: CanEditAgents, db: Db, models: AllModels) -> 
     async with db.tenant(who.tenant_id) as tx:
         # One at a time, so that two at once do not both make what neither finds.
         await tenants.lock_active_agent(tx)
-        there = await starting_set.made(tx)
+        there = await agent_origins.of_built_in_types(tx)
         items = [await _type(tx, name, there.get(name), who, allowed) for name in types]
     return StartingSetOut(items=items)
 
@@ -88,7 +89,7 @@ async def _created(tx: TenantTx, name: str, who: Principal, allowed_models: Coll
     file = built_in_types()[name]
     validate_definition(file.definition, allowed_models)
     agent = await agents.create(tx, file.definition, None, tags=file.head.tags)
-    await starting_set.record(tx, agent.id, name, file.definition)
+    await agent_origins.record(tx, agent.id, Origin(None, name, None, file.definition))
     details = {"built_in": name}
     await audit.record(tx, actor=who.actor, action="agent.created", target=f"agent:{agent.id}", details=details)
     return await published(tx, agent, file.definition, who, note=f"built-in type {name}")

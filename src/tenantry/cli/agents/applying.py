@@ -43,7 +43,7 @@ class _Refused(Exception):
 
 async def apply_sources(client: TenantryClient, sources: Sequence[Source], manner: Manner) -> AsyncGenerator[Outcome]:
     """Make the agent of each file, or change the one of its owner and name. Raises ApiError for what concerns all."""
-    members = {member.email: member.id async for member in client.members.list()}
+    members = {member.email: member.id for member in await client.members.list()}
     there: dict[_Key, list[Agent]] = {}
     async for agent in client.agents.list():
         there.setdefault((agent.owner_member_id, agent.definition.name), []).append(agent)

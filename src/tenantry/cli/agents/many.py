@@ -119,7 +119,7 @@ async def _select(client: TenantryClient, many: _Many) -> Mapping[str, Any]:
 async def _member(client: TenantryClient, email: str) -> str | None:
     if email == "tenant":
         return None
-    async for member in client.members.list():
+    for member in await client.members.list():
         if member.email == email.lower():
             return str(member.id)
     raise NotFound(f"{email} is no member of this tenant; `tenantry member add` makes one.")

@@ -95,4 +95,4 @@ def _choose(agents: list[Agent], wanted: str) -> Agent:
 
 async def owners_of(client: TenantryClient) -> dict[UUID, str]:
     """The members' e-mail addresses by their ids."""
-    return {member.id: member.email async for member in client.members.list()}
+    return {member.id: member.email for member in await client.members.list()}

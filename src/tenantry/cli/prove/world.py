@@ -10,7 +10,6 @@ from tenantry.domain.agent import WEEKDAYS, AgentDefinition, Function, OpeningHo
 from tenantry.domain.ids import new_id
 from tenantry.domain.limits import MOST_PER_MINUTE, Budget, LimitValues
 from tenantry.domain.tenant import Role
-from tenantry.storage.isolation.seeding import remove_member
 from tenantry.storage.repositories import agent_versions, api_keys, audit, limits, tenants
 from tenantry.storage.tenancy import Database, TenantTx
 
@@ -167,7 +166,7 @@ async def make_world(db: Database, estate: Estate, run_id: str) -> World:
         await api_keys.revoke(tx, revoked_id)
         gone = await _member(tx, estate, a.slug, "gone", Role.OWNER)
         removed, _ = await _key(tx, "removed", gone)
-        await remove_member(tx, gone)
+        await tenants.remove_member(tx, gone)
         without = {
             scope: (await _key(tx, f"without {scope}", a.first.member_id, frozenset(Scope) - {scope}))[0]
             for scope in Scope

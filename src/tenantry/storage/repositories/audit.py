@@ -1,6 +1,6 @@
 """The audit log: who did what to which thing; written once, never changed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -73,3 +73,17 @@ async def list_page(tx: TenantTx, *, matching: AuditFilter, before: UUID | None,
 
 def _entry_from(row: Row) -> AuditEntry:
     return AuditEntry(row["id"], row["at"], row["actor"], row["action"], row["target"], _details.decode(row["details"]))
+
+
+async def record_all(
+    tx: TenantTx, *, actor: str, action: str, entries: Sequence[tuple[str, Mapping[str, Any]]]
+) -> None:
+    """Add an entry for each of these targets with its details, as `record` does for one."""
+    await tx.execute(
+        "INSERT INTO audit_log (tenant_id, id, actor, action, target, details) SELECT $1, g.id, $3, $4, g.target, "
+        "g.details FROM jsonb_to_recordset($2::jsonb) AS g (id uuid, target text, details jsonb)",
+        tx.tenant_id,
+        [{"id": new_id(), "target": target, "details": dict(details)} for target, details in entries],
+        actor,
+        action,
+    )
