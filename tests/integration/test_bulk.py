@@ -133,8 +133,7 @@ async def test_a_thousand_at_once_and_no_more(call: Call, tenant: TenantForTest,
             """SELECT $1, gen_random_uuid(), '{"name": "One of many"}', '{many}' FROM generate_series(1, 1000)""",
             tenant.id,
         )
-    change = {"change": {"patch": {"greeting": "Hello"}, "publish": True}}
-    told = await do(call, tenant.key, {"tags": ["many"]}, change)
+    told = await do(call, tenant.key, {"tags": ["many"]}, {"tag": {"add": ["more"]}})
     assert (told["changed"], told["failed"]) == (1000, 0)
     await make(call, tenant.key, "One more", tags=["many"])
     status, problem = await call(

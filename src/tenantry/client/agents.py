@@ -86,9 +86,9 @@ class BulkItem:
     agent_id: UUID
     name: str | None
     result: str
-    code: str | None
-    detail: str | None
-    changes: tuple[str, ...]
+    code: str | None = None
+    detail: str | None = None
+    changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class SetUpType:
     result: str
     agent_id: UUID | None
     turn_fields: tuple[TurnField, ...]
-    detail: str | None
+    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
