@@ -6,6 +6,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tenantry.engine import recovery
+from tenantry.engine.turn import Engine
+
 Answer = tuple[int, Any]
 Call = Callable[..., Awaitable[Answer]]
 
@@ -27,3 +30,13 @@ async def call(url: str) -> AsyncIterator[Call]:
                 return response.status, body
 
         yield call_
+
+
+@pytest.fixture
+def unwatched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No server of this process takes up abandoned turns by itself: the test says who does, and when."""
+
+    async def take_up(_: Engine, *, sole: bool) -> int:
+        return 0
+
+    monkeypatch.setattr(recovery, "take_up", take_up)

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from tenantry.api.agents.bulk import router as agents_in_bulk
 from tenantry.api.agents.clones import router as agent_clones
+from tenantry.api.agents.personal import router as personal_agents
 from tenantry.api.agents.routes import router as agents
 from tenantry.api.agents.setup import router as starting_set
 from tenantry.api.agents.shares import router as agent_shares
@@ -29,6 +30,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     agent_shares,
     templates,
     members,
+    personal_agents,
     memory,
     conversations,
     turns,
