@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import UTC, datetime
+from itertools import product
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
@@ -94,19 +95,26 @@ async def _asked() -> list[Asked]:
             if name.startswith("_"):
                 continue
             recorder.name = f"{feature_name}.{name}"
-            with pytest.raises(_Done):
-                found = method(*_arguments(method), **_keywords(method))
-                if isinstance(found, AsyncIterator):
-                    await anext(found)
-                else:
-                    await found
+            for arguments in product(*_arguments(method)):
+                with pytest.raises(_Done):
+                    found = method(*arguments, **_keywords(method))
+                    if isinstance(found, AsyncIterator):
+                        await anext(found)
+                    else:
+                        await found
     return recorder.asked
 
 
-def _arguments(method: Any) -> list[Any]:
+def _arguments(method: Any) -> list[list[Any]]:
+    """For each argument, an example of each type that it may have."""
     hints = get_type_hints(method)
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return [_example(hints[p.name]) for p in inspect.signature(method).parameters.values() if p.kind in kinds]
+    named = [hints[p.name] for p in inspect.signature(method).parameters.values() if p.kind in kinds]
+    return [[_example(each) for each in _kinds(hint) if each is not NoneType] for hint in named]
+
+
+def _kinds(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in (UnionType, Union) else (hint,)
 
 
 def _keywords(method: Any) -> dict[str, Any]:

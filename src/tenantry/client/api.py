@@ -12,9 +12,12 @@ from tenantry.client.conversations import Conversations
 from tenantry.client.limits import Limits
 from tenantry.client.members import Members
 from tenantry.client.memory import Memory
+from tenantry.client.personal import PersonalAgents
 from tenantry.client.providers import Providers
 from tenantry.client.replies import Replies
 from tenantry.client.secrets import Secrets
+from tenantry.client.sharing import Sharing
+from tenantry.client.templates import Templates
 from tenantry.client.transport import Transport
 from tenantry.client.turns import Turns
 from tenantry.client.usage import Usage
@@ -33,9 +36,12 @@ class TenantryClient:
         self.limits = Limits(transport)
         self.members = Members(transport)
         self.memory = Memory(transport)
+        self.personal_agents = PersonalAgents(transport)
         self.providers = Providers(transport)
         self.replies = Replies(transport)
         self.secrets = Secrets(transport)
+        self.sharing = Sharing(transport)
+        self.templates = Templates(transport)
         self.turns = Turns(transport)
         self.usage = Usage(transport)
 
