@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from tenantry.api.agents.clones import router as agent_clones
+from tenantry.api.agents.personal import router as personal_agents
 from tenantry.api.agents.routes import router as agents
 from tenantry.api.agents.shares import router as agent_shares
 from tenantry.api.agents.templates import router as templates
@@ -24,6 +25,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     agent_shares,
     templates,
     members,
+    personal_agents,
     memory,
     conversations,
     turns,

@@ -88,7 +88,7 @@ SHARING_CASES: dict[str, Case] = {
     ),
     "POST /api/v1/templates/{name}/clones/update": Case(
         Scope.AGENTS_WRITE,
-        lambda _: Request("POST", f"{_BUILT_IN}/clones/update", body={}),
+        _update_built_in,
         ONLY_OWN,
         ALLOWED,
         ONLY_OWN,

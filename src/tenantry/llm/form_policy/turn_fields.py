@@ -7,7 +7,7 @@ from typing import Any
 
 from tenantry.domain.agent import TurnField, TurnFieldType
 from tenantry.llm.form_policy.language import Intent
-from tenantry.llm.form_policy.message import read_message
+from tenantry.llm.form_policy.message import one_line
 from tenantry.llm.form_policy.progress import (
     declined,
     next_step,
@@ -20,7 +20,7 @@ from tenantry.llm.form_policy.readers.choices import mentioned_choices
 from tenantry.llm.form_policy.turn import Turn
 
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|,? but ")
-_MAX_MESSAGES = 30
+_MAX_MESSAGES = 20
 _MAX_ITEMS = 10
 _LONGEST_QUOTE = 300
 _Tell = Callable[[Turn, TurnField, "_Said"], Any]
@@ -48,7 +48,7 @@ def fields_of(turn: Turn) -> dict[str, Any]:
     if not turn.agent.turn_fields:
         return {}
     contents = [message.content for message in turn.request.messages if message.role == "user"][-_MAX_MESSAGES:] or [""]
-    messages = tuple(read_message(content, turn.language).original for content in contents)
+    messages = tuple(one_line(content) for content in contents)
     said = _Said(messages, turn.language.intents(messages[-1]))
     named = ((field.name, _value(turn, field, said)) for field in turn.agent.turn_fields)
     return {name: value for name, value in named if value is not None}
@@ -140,9 +140,10 @@ def _understanding(turn: Turn, field: TurnField, said: _Said) -> str:
 def _resolved(turn: Turn, _: TurnField, said: _Said) -> bool:
     """What the contact said of it last; nothing means that it is not."""
     for message in reversed(said.messages):
-        intents = turn.language.intents(message)
-        if intents & {Intent.SOLVED, Intent.UNSOLVED}:
-            return Intent.UNSOLVED not in intents
+        if turn.language.wants(message, Intent.UNSOLVED):
+            return False
+        if turn.language.wants(message, Intent.SOLVED):
+            return True
     return False
 
 
@@ -150,15 +151,14 @@ def _wish(turn: Turn, _: TurnField, said: _Said) -> str | None:
     """The last sentence in which the contact said what they want."""
     for message in reversed(said.messages):
         for sentence in _sentences(message):
-            intents = turn.language.intents(sentence)
-            if Intent.GOAL in intents and Intent.DOUBT not in intents:
+            if turn.language.wants(sentence, Intent.GOAL) and not turn.language.wants(sentence, Intent.DOUBT):
                 return sentence
     return None
 
 
 def _doubts(turn: Turn, _: TurnField, said: _Said) -> list[str]:
     sentences = (sentence for message in said.messages for sentence in _sentences(message))
-    voiced = (sentence for sentence in sentences if Intent.DOUBT in turn.language.intents(sentence))
+    voiced = (sentence for sentence in sentences if turn.language.wants(sentence, Intent.DOUBT))
     return list(dict.fromkeys(voiced))[-_MAX_ITEMS:]
 
 

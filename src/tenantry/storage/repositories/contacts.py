@@ -46,3 +46,9 @@ async def find_or_create(tx: TenantTx, identities: Sequence[Identity]) -> UUID:
         return contact_id
     await tx.execute("DELETE FROM contacts WHERE tenant_id = $1 AND id = $2", tx.tenant_id, contact_id)
     return kept
+
+
+async def exists(tx: TenantTx, contact_id: UUID) -> bool:
+    """Whether there is a contact with this id."""
+    query = "SELECT EXISTS (SELECT FROM contacts WHERE tenant_id = $1 AND id = $2)"
+    return await tx.value(query, tx.tenant_id, contact_id)

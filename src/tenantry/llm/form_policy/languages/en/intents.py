@@ -4,6 +4,7 @@ import re
 
 from tenantry.llm.form_policy.language import Intent
 
+_LOOKED_AT = 300
 _POLITE = r"(?:please|thanks|thank you|thx|sir|madam|ma'?am|mate|then|now|for me|though|really|sorry)"
 _START = (
     r"^(?:(?:hi|hello|hey|ok|okay|well|so|oh|um+|uh+|er+|hmm+|sorry|please|and|but|actually|alright|right)[,.! ]+)*"
@@ -303,8 +304,14 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
 
 def intents(text: str) -> frozenset[Intent]:
     """All that `text` may want. Only its first 300 characters are looked at: what is longer is about something else."""
-    short = text[:300].strip()
+    short = text[:_LOOKED_AT].strip()
     return frozenset(intent for intent, pattern in _PATTERNS if pattern.search(short))
+
+
+def wants(text: str, intent: Intent) -> bool:
+    """Whether `intents` names this one for `text`, at the cost of this one alone."""
+    short = text[:_LOOKED_AT].strip()
+    return any(pattern.search(short) for named, pattern in _PATTERNS if named is intent)
 
 
 _ORDINALS = {
