@@ -56,7 +56,7 @@ def cut_page(found: Sequence[Item], limit: int, id_of: Callable[[Item], UUID]) -
 
 async def require_member(tx: TenantTx, member_id: UUID, field: str) -> None:
     """Raises InvalidInput when they are no member of the tenant; `field` is where the request named them."""
-    if all(member.id != member_id for member in await tenants.list_members(tx)):
+    if await tenants.member_by_id(tx, member_id) is None:
         raise InvalidInput(
             f"`{field}` is no member of this tenant.", errors=[FieldError(field, "is no member of this tenant")]
         )

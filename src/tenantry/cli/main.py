@@ -8,6 +8,7 @@ from tenantry.cli.demo.command import demo
 from tenantry.cli.doctor import doctor
 from tenantry.cli.explain import explain
 from tenantry.cli.limits import tenant_limits
+from tenantry.cli.member_removal import member_remove
 from tenantry.cli.prove.command import prove_command
 from tenantry.cli.providers import provider_app, secret_app
 from tenantry.cli.tenants import key_app, member_app, tenant_app
@@ -30,6 +31,7 @@ app.command("usage")(usage)
 tenant_app.command("limits")(tenant_limits)
 app.add_typer(agents_app, name="agents")
 app.add_typer(tenant_app, name="tenant")
+member_app.command("remove")(member_remove)
 app.add_typer(member_app, name="member")
 app.add_typer(key_app, name="key")
 app.add_typer(provider_app, name="provider")

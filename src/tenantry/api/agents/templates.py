@@ -68,10 +68,10 @@ async def update_clones_of_template(
 @router.put("/agents/{agent_id}/template")
 async def mark_template(agent_id: UUID, body: TemplateMark, who: CanEditAgents, db: Db) -> AgentOut:
     """Make an agent of the tenant a template for its members, or no longer one."""
+    if not who.whole_tenant:
+        raise Forbidden("Templates are made by the tenant's keys, owners and admins.")
     async with db.tenant(who.tenant_id) as tx:
         agent = await owned(tx, agent_id, who)
-        if not who.whole_tenant:
-            raise Forbidden("Templates are made by the tenant's keys, owners and admins.")
         if body.is_template and agent.owner_member_id is not None:
             message = "is only for agents of the tenant; POST /api/v1/agents/{agent_id}/owner makes it one"
             raise InvalidInput("A member owns this agent.", errors=[FieldError("is_template", message)])

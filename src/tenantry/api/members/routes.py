@@ -8,7 +8,7 @@ from tenantry.api.common import Db, require_member
 from tenantry.api.members.schemas import HandedOver, HandOver, MemberList, MemberOut
 from tenantry.auth.principals import CanEditAgents, CanReadAgents
 from tenantry.domain.access import Principal
-from tenantry.domain.errors import FieldError, Forbidden, InvalidInput
+from tenantry.domain.errors import FieldError, Forbidden, InvalidInput, NotFound
 from tenantry.storage.repositories import leaving, tenants
 
 router = APIRouter(prefix="/api/v1/members", tags=["members"])
@@ -28,7 +28,8 @@ async def hand_over(member_id: UUID, body: HandOver, who: CanEditAgents, db: Db)
     them."""
     _require_whole_tenant(who)
     async with db.tenant(who.tenant_id) as tx:
-        await require_member(tx, member_id, "member_id")
+        if await tenants.member_by_id(tx, member_id) is None:
+            raise NotFound("There is no member with this id; GET /api/v1/members lists them.")
         if body.to is not None:
             await require_member(tx, body.to, "to")
         if body.to == member_id:

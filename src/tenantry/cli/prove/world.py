@@ -26,9 +26,9 @@ BLOCK = "human"
 @dataclass(frozen=True, slots=True)
 class Party:
     """An owner of things, a member or (without `member_id`) the tenant itself, and what is theirs. `word` is in every
-    text of theirs and in nobody else's; `budget`, their monthly tokens, is no other number. The ids from
-    `conversation_id` on are there once it has spoken and booked; the providers are the tenant's, one for each party to
-    try."""
+    text of theirs and in nobody else's; `budget`, their monthly tokens, is no other number; `colleague_id` is the
+    tenant's owner, whom the clone is shared with. The ids from `conversation_id` on are there once it has spoken and
+    booked; the providers are the tenant's, one for each party to try."""
 
     name: str
     tenant_id: UUID
@@ -40,6 +40,7 @@ class Party:
     spare_agent_id: UUID
     personal_agent_id: UUID
     budget: int
+    colleague_id: UUID
     contact_id: UUID = NOTHING_YET
     conversation_id: UUID = NOTHING_YET
     turn_id: UUID = NOTHING_YET
@@ -47,6 +48,7 @@ class Party:
     provider_id: UUID = NOTHING_YET
     spare_provider_id: UUID = NOTHING_YET
     secret_id: UUID = NOTHING_YET
+    clone_id: UUID = NOTHING_YET
 
     @property
     def lead_id(self) -> str:
@@ -87,6 +89,7 @@ class Party:
             self.provider_id,
             self.spare_provider_id,
             self.secret_id,
+            self.clone_id,
         )
         return frozenset(
             {self.word, str(self.budget), *(str(identifier) for identifier in ids if identifier != NOTHING_YET)}
@@ -183,18 +186,19 @@ async def _side(db: Database, estate: Estate, slug: str) -> Side:
     estate.tenant_ids.append(tenant_id)
     async with db.operator(tenant_id) as tx:
         await tenants.create(tx, slug, f"Tenant {slug}", "UTC", tenant_id)
-        first = await _party(tx, estate, slug, "first")
-        second = await _party(tx, estate, slug, "second")
-        own = await _party(tx, estate, slug, None)
+        owner = await _member(tx, estate, slug, "owner", Role.OWNER)
+        first = await _party(tx, estate, slug, "first", owner)
+        second = await _party(tx, estate, slug, "second", owner)
+        own = await _party(tx, estate, slug, None, owner)
         await limits.grant(tx, LimitValues(_MANY, _MANY, _MANY, monthly_tokens=own.budget))
         await tenants.set_active_agent(tx, own.agent_id)
-        owner_key, _ = await _key(tx, "owner", await _member(tx, estate, slug, "owner", Role.OWNER))
+        owner_key, _ = await _key(tx, "owner", owner)
         viewer_key, _ = await _key(tx, "viewer", await _member(tx, estate, slug, "viewer", Role.VIEWER))
         await audit.record(tx, actor=ACTOR, action=SEEDED, target=f"tenant:{tenant_id}")
     return Side(tenant_id, slug, first, second, own, owner_key, viewer_key)
 
 
-async def _party(tx: TenantTx, estate: Estate, slug: str, name: str | None) -> Party:
+async def _party(tx: TenantTx, estate: Estate, slug: str, name: str | None, colleague_id: UUID) -> Party:
     member_id = await _member(tx, estate, slug, name, Role.EDITOR) if name else None
     word = f"word{secrets.token_hex(8)}"
     key, _ = await _key(tx, f"of {name or 'the tenant'}", member_id)
@@ -209,7 +213,7 @@ async def _party(tx: TenantTx, estate: Estate, slug: str, name: str | None) -> P
     if member_id is not None:
         await limits.set_member_budget(tx, member_id, Budget(monthly_tokens=budget))
     made = (agent.id, spare.id, personal.id)
-    return Party(name or "tenant", tx.tenant_id, slug, member_id, key, word, *made, budget)
+    return Party(name or "tenant", tx.tenant_id, slug, member_id, key, word, *made, budget, colleague_id)
 
 
 async def _member(tx: TenantTx, estate: Estate, slug: str, name: str, role: Role) -> UUID:

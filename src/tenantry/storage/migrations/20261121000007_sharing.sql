@@ -18,7 +18,7 @@ CREATE INDEX agent_origins_by_built_in ON agent_origins (tenant_id, built_in) WH
 
 -- When a member leaves, the operator hands over their agents, and removes what was shared with them and their secrets.
 GRANT UPDATE (owner_member_id, updated_at) ON agents TO tenantry_operator;
-GRANT SELECT, INSERT, DELETE ON agent_shares TO tenantry_operator;
+GRANT SELECT, DELETE ON agent_shares TO tenantry_operator;
 GRANT SELECT (tenant_id, id, owner_member_id, name), DELETE ON secrets TO tenantry_operator;
 
 -- migrate:down

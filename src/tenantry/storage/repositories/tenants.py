@@ -147,6 +147,11 @@ async def list_members(tx: TenantTx) -> list[Member]:
     return [_member_from(row) for row in rows]
 
 
+async def member_by_id(tx: TenantTx, member_id: UUID) -> Member | None:
+    """The tenant's member with this id."""
+    return next((member for member in await list_members(tx) if member.id == member_id), None)
+
+
 async def member_by_email(tx: TenantTx, email: str) -> Member | None:
     """The tenant's member with this address."""
     return next((member for member in await list_members(tx) if member.email == email.lower()), None)
