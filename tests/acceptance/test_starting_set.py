@@ -19,7 +19,15 @@ from tenantry.server.serving import bind, serving
 from tenantry.settings import Settings
 from tests.acceptance.commands import run
 
-OPENING = "Hello, I was told that you can help me with something"
+OPENINGS = {
+    "automotive_sales": "Good morning, I want something for a family of five that is cheap to run",
+    "interview": "Hello, I would like to apply as a backend engineer",
+    "onboarding": "Hi, I have just signed up",
+    "property_seller": "Hi, we are thinking about selling our house at 12 Elm Street, Springfield",
+    "rental_inquiry": "Hello, I'm looking for a two bedroom apartment near the river",
+    "sales": "Hello, I'm looking for a tool for our support team",
+    "support": "Hi, I was charged twice for my subscription this month and nobody answers me",
+}
 ANSWERS = {
     VariableType.TEXT: "It should be done before the end of the month",
     VariableType.NAME: "Ana Ruiz",
@@ -60,7 +68,7 @@ async def test_each_type_is_set_up_and_holds_a_conversation_with_valid_turn_fiel
 async def _converse(runtime: Runtime, tenant: Tenant, client: TenantryClient, item: SetUpType) -> None:
     assert item.agent_id is not None
     definition = (await client.agents.get(item.agent_id)).definition
-    reply = await client.replies.send(OPENING, agent_id=item.agent_id, lead_id=f"lead-{item.type}")
+    reply = await client.replies.send(OPENINGS[item.type], agent_id=item.agent_id, lead_id=f"lead-{item.type}")
     turns = [reply]
     while reply.missing and len(turns) < MOST_TURNS:
         reply = await client.replies.send(
