@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from tenantry.api.agents import bulk, routes
+from tenantry.domain.agent import AgentRecord
+from tenantry.domain.errors import Conflict
 from tests.conftest import TenantForTest
 from tests.integration.conftest import Call
 from tests.integration.test_agents_api import PATH, make
@@ -61,6 +64,23 @@ async def test_what_fails_leaves_the_others_changed(call: Call, tenant: TenantFo
     assert "functions.0.variables" in failed["detail"]
     _, page = await call(tenant.key, "GET", f"{PATH}/list")
     assert {a["definition"]["name"]: a["definition"]["greeting"] for a in page["items"]} == {"good": "Hi", "bad": ""}
+
+
+async def test_what_fails_half_way_is_undone(
+    call: Call, tenant: TenantForTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, bad = [await make(call, tenant.key, name) for name in ("good", "bad")]
+
+    async def publish(tx: Any, agent: AgentRecord, *arguments: Any, **more: Any) -> AgentRecord:
+        if agent.definition.name == "bad":
+            raise Conflict
+        return await routes.published(tx, agent, *arguments, **more)
+
+    monkeypatch.setattr(bulk, "published", publish)
+    told = await do(call, tenant.key, {"all": True}, {"change": {"patch": {"greeting": "Hi"}, "publish": True}})
+    assert results(told) == {good["id"]: "changed", bad["id"]: "conflict"}
+    assert (await call(tenant.key, "GET", f"{PATH}/{good['id']}"))[1]["published"] == 2
+    assert (await call(tenant.key, "GET", f"{PATH}/{bad['id']}"))[1] == bad
 
 
 async def test_a_member_changes_what_is_theirs_and_is_told_of_the_rest(call: Call, tenant: TenantForTest) -> None:
