@@ -4,11 +4,16 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
+from tenantry.api.agents import bulk
+from tenantry.api.agents import clones as clone_routes
 from tenantry.api.agents import routes as agent_routes
+from tenantry.api.agents import shares as share_routes
+from tenantry.api.audit import routes as audit_routes
 from tenantry.api.contacts import routes as contact_routes
 from tenantry.api.conversations import routes as conversation_routes
 from tenantry.api.conversations import socket
 from tenantry.api.lifecycle import routes as lifecycle_routes
+from tenantry.api.members import routes as member_routes
 from tenantry.api.memory import routes as memory_routes
 from tenantry.api.providers import routes as provider_routes
 from tenantry.api.secrets import routes as secret_routes
@@ -105,6 +110,52 @@ UNCHECKED: tuple[tuple[object, str, Any, tuple[str, ...]], ...] = (
         (
             "GET /api/v1/agents/{agent_id} of a member as the other member: 200",
             "GET /api/v1/agents/{agent_id}/preview of a member as a viewer's key: 200",
+        ),
+    ),
+    (
+        bulk,
+        "changeable",
+        _any_agent,
+        (
+            "POST /api/v1/agents/bulk of a member as the other member: 200, with the victim's",
+            "POST /api/v1/agents/bulk of the tenant as the other member: 200, with the victim's",
+        ),
+    ),
+    (audit_routes, "_require_whole_tenant", _anyone, ("GET /api/v1/audit of a member as the other member: 200",)),
+    (
+        clone_routes,
+        "visible",
+        _any_agent,
+        (
+            "GET /api/v1/agents/{agent_id}/origin of a member as the other member: 200",
+            "POST /api/v1/agents/{agent_id}/clones of a member as the other member: 201",
+            "POST /api/v1/agents/{agent_id}/clones/update of a member as the other member: 200",
+        ),
+    ),
+    (
+        clone_routes,
+        "changeable",
+        _any_agent,
+        ("POST /api/v1/agents/{agent_id}/origin/update of a member as the other member: 200",),
+    ),
+    (
+        share_routes,
+        "owned",
+        _any_agent,
+        (
+            "GET /api/v1/agents/{agent_id}/shares of a member as the other member: 200",
+            "PUT /api/v1/agents/{agent_id}/shares/{member_id} of the tenant as the other member: 200",
+            "DELETE /api/v1/agents/{agent_id}/shares/{member_id} of a member as the other member: 204",
+            "POST /api/v1/agents/{agent_id}/owner of a member as the other member: 200",
+        ),
+    ),
+    (
+        member_routes,
+        "_require_whole_tenant",
+        _anyone,
+        (
+            "GET /api/v1/members of a member as the other member: 200",
+            "POST /api/v1/members/{member_id}/hand-over of a member as the other member: 200",
         ),
     ),
     (

@@ -1,4 +1,4 @@
-"""What every feature of the API shares: paging, and the way to the database."""
+"""What every feature of the API shares: paging, the way to the database, and whom a request may name."""
 
 from collections.abc import Callable, Sequence
 from typing import Annotated, TypeVar
@@ -7,10 +7,12 @@ from uuid import UUID
 from fastapi import Depends, Query, Request
 from pydantic import BaseModel
 
+from tenantry.domain.errors import FieldError, InvalidInput
 from tenantry.engine.resources import Resources
 from tenantry.engine.turn import Engine
 from tenantry.llm.registry import Models
-from tenantry.storage.tenancy import Database
+from tenantry.storage.repositories import tenants
+from tenantry.storage.tenancy import Database, TenantTx
 
 Item = TypeVar("Item")
 
@@ -50,3 +52,11 @@ def cut_page(found: Sequence[Item], limit: int, id_of: Callable[[Item], UUID]) -
     """The page out of up to `limit` + 1 items, and the cursor of the next when there is one."""
     page = found[:limit]
     return page, id_of(page[-1]) if len(found) > limit else None
+
+
+async def require_member(tx: TenantTx, member_id: UUID, field: str) -> None:
+    """Raises InvalidInput when they are no member of the tenant; `field` is where the request named them."""
+    if await tenants.member_by_id(tx, member_id) is None:
+        raise InvalidInput(
+            f"`{field}` is no member of this tenant.", errors=[FieldError(field, "is no member of this tenant")]
+        )

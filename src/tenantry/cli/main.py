@@ -2,12 +2,14 @@
 
 import typer
 
+from tenantry.cli.agents.command import agents_app
 from tenantry.cli.chat import chat
 from tenantry.cli.demo.command import demo
 from tenantry.cli.doctor import doctor
 from tenantry.cli.explain import explain
 from tenantry.cli.lifecycle import lifecycle, tenant_delete, tenant_export
 from tenantry.cli.limits import tenant_limits
+from tenantry.cli.member_removal import member_remove
 from tenantry.cli.prove.command import prove_command
 from tenantry.cli.providers import provider_app, secret_app
 from tenantry.cli.tenants import key_app, member_app, tenant_app
@@ -31,7 +33,9 @@ app.command("lifecycle")(lifecycle)
 tenant_app.command("limits")(tenant_limits)
 tenant_app.command("export")(tenant_export)
 tenant_app.command("delete")(tenant_delete)
+app.add_typer(agents_app, name="agents")
 app.add_typer(tenant_app, name="tenant")
+member_app.command("remove")(member_remove)
 app.add_typer(member_app, name="member")
 app.add_typer(key_app, name="key")
 app.add_typer(provider_app, name="provider")

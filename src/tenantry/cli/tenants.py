@@ -126,7 +126,7 @@ async def _key_create(settings: Settings, slug: str, email: str | None, name: st
     async with open_installation(settings) as installation:
         tenant = await find_tenant(installation.db, slug)
         async with installation.db.operator(tenant.id) as tx:
-            member = await _member(tx, email) if email else None
+            member = await find_member(tx, email) if email else None
         _, key = await new_key(installation.db, tenant.id, name, member.id if member else None, scopes)
     print(key)
 
@@ -166,7 +166,8 @@ async def _key_revoke(settings: Settings, slug: str, key_id: str) -> None:
     print(f"key {key_id} is revoked")
 
 
-async def _member(tx: TenantTx, email: str) -> Member:
+async def find_member(tx: TenantTx, email: str) -> Member:
+    """The tenant's member with this address. Raises NotFound."""
     member = await tenants.member_by_email(tx, email)
     if member is None:
         raise NotFound(f"{email} is no member of this tenant; `tenantry member add` makes one.")

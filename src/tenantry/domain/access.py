@@ -25,6 +25,7 @@ class Scope(StrEnum):
     CONTACTS_READ = "contacts:read"
     CONTACTS_WRITE = "contacts:write"
     TENANT_EXPORT = "tenant:export"
+    AUDIT_READ = "audit:read"
 
 
 READING = frozenset(
@@ -36,6 +37,7 @@ READING = frozenset(
         Scope.SECRETS_READ,
         Scope.USAGE_READ,
         Scope.CONTACTS_READ,
+        Scope.AUDIT_READ,
     }
 )
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
@@ -76,6 +78,10 @@ class Principal:
     def sees_only(self) -> UUID | None:
         """None for the whole tenant, else the member whose things, besides the tenant's own, are all they see."""
         return None if self.whole_tenant else self.member_id
+
+    def may_see(self, owner_member_id: UUID | None) -> bool:
+        """Whether a thing of this owner (None: the tenant's) may be seen."""
+        return self.whole_tenant or owner_member_id is None or owner_member_id == self.member_id
 
     def may_change(self, owner_member_id: UUID | None) -> bool:
         """Whether a thing of this owner (None: the tenant's) may be changed."""

@@ -234,7 +234,7 @@ class AgentDefinition:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """An agent as it answers: one version of it, owned by one member or, with no `owner_member_id`, by the tenant.
+    """An agent as it answers: one version of it, acting for one member or, with no `owner_member_id`, for the tenant.
     `version` is None for a draft; `own` is who has a changed instance of it, and at which revision."""
 
     tenant_id: UUID

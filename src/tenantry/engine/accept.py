@@ -224,6 +224,7 @@ async def _begun(
         external_id=inbound.conversation_ref,
         topic=inbound.topic,
         version=agent.version if agent.definition.follow == "pinned" else None,
+        opened_by=None if inbound.principal.may_see(agent.owner_member_id) else inbound.principal.member_id,
     )
     conversation = await conversations.create(tx, new)
     memory = await DEFAULT.blocks(tx, agent.id, contact_id)

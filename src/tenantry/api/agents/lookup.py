@@ -5,7 +5,7 @@ from uuid import UUID
 from tenantry.domain.access import Principal
 from tenantry.domain.agent import AgentRecord, AgentVersion
 from tenantry.domain.errors import Forbidden, NotFound
-from tenantry.storage.repositories import agent_versions, agents
+from tenantry.storage.repositories import agent_shares, agent_versions, agents
 from tenantry.storage.tenancy import TenantTx
 
 
@@ -20,11 +20,28 @@ async def visible(tx: TenantTx, agent_id: UUID, who: Principal) -> AgentRecord:
 async def changeable(tx: TenantTx, agent_id: UUID, who: Principal) -> AgentRecord:
     """The agent, when they may change it, with nobody else doing so until the transaction ends. Raises NotFound,
     Forbidden."""
+    agent = await _locked(tx, agent_id, who)
+    if not who.may_change(agent.owner_member_id) and not await agent_shares.may_edit(tx, agent_id, who.member_id):
+        raise Forbidden(
+            "This agent may be changed by its owner, by the tenant's owners and admins, and by members whom it is "
+            "shared with for `edit`."
+        )
+    return agent
+
+
+async def owned(tx: TenantTx, agent_id: UUID, who: Principal) -> AgentRecord:
+    """The agent, when it is theirs to delete, to share and to hand over, with nobody else changing it until the
+    transaction ends. Raises NotFound, Forbidden."""
+    agent = await _locked(tx, agent_id, who)
+    if not who.may_change(agent.owner_member_id):
+        raise Forbidden("Only the owner of this agent and the tenant's owners and admins may do this.")
+    return agent
+
+
+async def _locked(tx: TenantTx, agent_id: UUID, who: Principal) -> AgentRecord:
     agent = await agents.get(tx, agent_id, sees_only=who.sees_only, lock=True)
     if agent is None:
         raise NotFound
-    if not who.may_change(agent.owner_member_id):
-        raise Forbidden("The tenant owns this agent; only its owners and admins may change it.")
     return agent
 
 

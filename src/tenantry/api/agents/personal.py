@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, status
 
-from tenantry.api.agents.lookup import changeable
+from tenantry.api.agents.lookup import owned
 from tenantry.api.agents.schemas import PersonalIn, PersonalOut, PersonalPage
 from tenantry.api.common import AllModels, Cursor, Db, Limit, cut_page
 from tenantry.auth.principals import CanEditAgents, CanReadAgents
@@ -33,7 +33,7 @@ Reader = Annotated[Principal, Depends(_reader)]
 async def list_personal(agent_id: UUID, who: Reader, db: Db, cursor: Cursor = None, limit: Limit = 50) -> PersonalPage:
     """Whose own instances of the agent there are."""
     async with db.tenant(who.tenant_id) as tx:
-        await changeable(tx, agent_id, who)
+        await owned(tx, agent_id, who)
         found = await personal_agents.list_page(tx, agent_id, after=cursor, limit=limit + 1)
     page, next_cursor = cut_page(found, limit, lambda instance: instance.contact_id)
     return PersonalPage(items=[PersonalOut.of(instance) for instance in page], next_cursor=next_cursor)
@@ -43,7 +43,7 @@ async def list_personal(agent_id: UUID, who: Reader, db: Db, cursor: Cursor = No
 async def read_personal(agent_id: UUID, contact_id: UUID, who: Reader, db: Db) -> PersonalOut:
     """A contact's own instance of the agent."""
     async with db.tenant(who.tenant_id) as tx:
-        await changeable(tx, agent_id, who)
+        await owned(tx, agent_id, who)
         instance = await personal_agents.get(tx, agent_id, contact_id)
     if instance is None:
         raise NotFound("This contact has no instance of the agent of their own; it is made with their first message.")
@@ -58,7 +58,7 @@ async def change_personal(
     none. With a `revision`, a 409 when it was changed since that was read."""
     allowed = (await models.of(db, who.tenant)).allowed()
     async with db.tenant(who.tenant_id) as tx:
-        definition = await _personal(tx, await changeable(tx, agent_id, who))
+        definition = await _personal(tx, await owned(tx, agent_id, who))
         validate_definition(patched(definition, body.changes), allowed)
         if not await contacts.exists(tx, contact_id):
             raise NotFound("There is no contact with this id.")
@@ -75,7 +75,7 @@ async def change_personal(
 async def delete_personal(agent_id: UUID, contact_id: UUID, who: CanEditAgents, db: Db) -> None:
     """Let a contact have the agent as it is; what it keeps in mind of them stays."""
     async with db.tenant(who.tenant_id) as tx:
-        await changeable(tx, agent_id, who)
+        await owned(tx, agent_id, who)
         if not await personal_agents.delete(tx, agent_id, contact_id):
             raise NotFound("This contact has no instance of the agent of their own.")
         await _audit(tx, who, "personal_agent.deleted", agent_id, contact_id)

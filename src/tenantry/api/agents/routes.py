@@ -6,18 +6,18 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, status
 
-from tenantry.api.agents.lookup import changeable, version_of, visible
+from tenantry.api.agents.lookup import changeable, owned, version_of, visible
 from tenantry.api.agents.schemas import AgentChange, AgentCreate, AgentOut, AgentPage, AgentPreview, ChangeOut, ToolOut
-from tenantry.api.common import AllModels, Cursor, Db, EngineResources, Limit, cut_page
+from tenantry.api.common import AllModels, Cursor, Db, EngineResources, Limit, cut_page, require_member
 from tenantry.auth.principals import CanEditAgents, CanReadAgents
 from tenantry.domain.access import Principal
 from tenantry.domain.agent import AgentDefinition, AgentRecord
 from tenantry.domain.agent_validation import validate_definition
 from tenantry.domain.definition_changes import changes
-from tenantry.domain.errors import Conflict, FieldError, Forbidden, InvalidInput
+from tenantry.domain.errors import Conflict, Forbidden
 from tenantry.engine.preview import preview
 from tenantry.memory.registry import DEFAULT
-from tenantry.storage.repositories import agent_versions, agents, audit, tenants
+from tenantry.storage.repositories import agent_versions, agents, audit
 from tenantry.storage.repositories.agents import AgentFilter
 from tenantry.storage.tenancy import TenantTx
 
@@ -60,7 +60,7 @@ async def create_agent(body: AgentCreate, who: CanEditAgents, db: Db, models: Al
         raise Forbidden("This key may only make agents of its own member.")
     async with db.tenant(who.tenant_id) as tx:
         if body.owner_member_id is not None:
-            await require_member(tx, body.owner_member_id)
+            await require_member(tx, body.owner_member_id, "owner_member_id")
         agent = await agents.create(tx, body.definition, owner, tags=body.tags)
         await audit.record(tx, actor=who.actor, action="agent.created", target=f"agent:{agent.id}")
         if body.publish:
@@ -104,7 +104,7 @@ async def change_agent(agent_id: UUID, body: AgentChange, who: CanEditAgents, db
 async def delete_agent(agent_id: UUID, who: CanEditAgents, db: Db) -> None:
     """Take an agent out of use; its conversations and bookings stay."""
     async with db.tenant(who.tenant_id) as tx:
-        await changeable(tx, agent_id, who)
+        await owned(tx, agent_id, who)
         await agents.delete(tx, agent_id)
         await audit.record(tx, actor=who.actor, action="agent.deleted", target=f"agent:{agent_id}")
 
@@ -156,12 +156,3 @@ def changed_meanwhile(current: AgentRecord, revision: int, wanted: AgentDefiniti
         f"{current.revision} to yours. Read it again and repeat the change.",
         extra={"revision": current.revision, "differences": differences},
     )
-
-
-async def require_member(tx: TenantTx, member_id: UUID) -> None:
-    """Raises InvalidInput when they are no member of the tenant."""
-    if all(member.id != member_id for member in await tenants.list_members(tx)):
-        raise InvalidInput(
-            "`owner_member_id` is no member of this tenant.",
-            errors=[FieldError("owner_member_id", "is no member of this tenant")],
-        )

@@ -110,6 +110,8 @@ async def _require_agent(tx: TenantTx, agent_id: UUID, who: Principal, *, change
     agent = await agents.get(tx, agent_id, sees_only=who.sees_only)
     if agent is None:
         raise NotFound
+    if not who.may_see(agent.owner_member_id):
+        raise Forbidden("An agent is shared without what it remembers; that is for its owner.")
     if changes and not who.may_change(agent.owner_member_id):
         raise Forbidden("The tenant owns this agent; only its owners and admins may change what it remembers.")
 

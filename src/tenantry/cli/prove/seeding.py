@@ -18,7 +18,8 @@ async def settle(wire: Wire, world: World) -> World:
 
 async def _side(wire: Wire, side: Side) -> Side:
     first, second, own = [
-        await _known(wire, side, await _sealed(wire, side, await _party(wire, party))) for party in side.parties
+        await _known(wire, side, await _shared(wire, side, await _sealed(wire, side, await _party(wire, party))))
+        for party in side.parties
     ]
     return replace(side, first=first, second=second, own=own)
 
@@ -71,11 +72,25 @@ async def _known(wire: Wire, side: Side, party: Party) -> Party:
     return replace(party, spare_contact_id=await _made(wire, side.own.key, find))
 
 
+async def _shared(wire: Wire, side: Side, party: Party) -> Party:
+    """Clone the party's agent and share the clone; what is the tenant's is a template too."""
+    path = f"/api/v1/agents/{party.agent_id}/clones"
+    clone = f"/api/v1/agents/{(clone_id := await _made(wire, party.key, Request('POST', path, body={})))}"
+    await _sent(wire, party.key, Request("PUT", f"{clone}/shares/{party.colleague_id}", body={"permission": "use"}))
+    if party.member_id is None:
+        await _sent(wire, side.own.key, Request("PUT", f"{clone}/template", body={"is_template": True}))
+    return replace(party, clone_id=clone_id)
+
+
 async def _made(wire: Wire, key: str, request: Request) -> UUID:
+    return UUID((await _sent(wire, key, request)).field("id"))
+
+
+async def _sent(wire: Wire, key: str, request: Request) -> Answer:
     answer = await wire.send(key, request)
     if answer.status not in (200, 201):
         raise TenantryError(f"The proof could not {request.method} {request.path}: {answer.text}")
-    return UUID(answer.field("id"))
+    return answer
 
 
 async def _remember(wire: Wire, party: Party) -> None:

@@ -10,7 +10,6 @@ from tenantry.domain.agent import WEEKDAYS, AgentDefinition, Function, OpeningHo
 from tenantry.domain.ids import new_id
 from tenantry.domain.limits import MOST_PER_MINUTE, Budget, LimitValues
 from tenantry.domain.tenant import Role
-from tenantry.storage.isolation.seeding import remove_member
 from tenantry.storage.repositories import agent_versions, api_keys, audit, limits, tenants
 from tenantry.storage.tenancy import Database, TenantTx
 
@@ -27,9 +26,9 @@ BLOCK = "human"
 @dataclass(frozen=True, slots=True)
 class Party:
     """An owner of things, a member or (without `member_id`) the tenant itself, and what is theirs. `word` is in every
-    text of theirs and in nobody else's; `budget`, their monthly tokens, is no other number. The ids from
-    `conversation_id` on are there once it has spoken and booked; the providers are the tenant's, one for each party to
-    try."""
+    text of theirs and in nobody else's; `budget`, their monthly tokens, is no other number; `colleague_id` is the
+    tenant's owner, whom the clone is shared with. The ids from `conversation_id` on are there once it has spoken and
+    booked; the providers are the tenant's, one for each party to try."""
 
     name: str
     tenant_id: UUID
@@ -41,6 +40,7 @@ class Party:
     spare_agent_id: UUID
     personal_agent_id: UUID
     budget: int
+    colleague_id: UUID
     contact_id: UUID = NOTHING_YET
     conversation_id: UUID = NOTHING_YET
     turn_id: UUID = NOTHING_YET
@@ -49,6 +49,7 @@ class Party:
     spare_provider_id: UUID = NOTHING_YET
     secret_id: UUID = NOTHING_YET
     spare_contact_id: UUID = NOTHING_YET
+    clone_id: UUID = NOTHING_YET
 
     @property
     def lead_id(self) -> str:
@@ -96,6 +97,7 @@ class Party:
             self.secret_id,
             self.contact_id,
             self.spare_contact_id,
+            self.clone_id,
         )
         return frozenset(
             {self.word, str(self.budget), *(str(identifier) for identifier in ids if identifier != NOTHING_YET)}
@@ -179,7 +181,7 @@ async def make_world(db: Database, estate: Estate, run_id: str) -> World:
         await api_keys.revoke(tx, revoked_id)
         gone = await _member(tx, estate, a.slug, "gone", Role.OWNER)
         removed, _ = await _key(tx, "removed", gone)
-        await remove_member(tx, gone)
+        await tenants.remove_member(tx, gone)
         without = {
             scope: (await _key(tx, f"without {scope}", a.first.member_id, frozenset(Scope) - {scope}))[0]
             for scope in Scope
@@ -192,18 +194,19 @@ async def _side(db: Database, estate: Estate, slug: str) -> Side:
     estate.tenant_ids.append(tenant_id)
     async with db.operator(tenant_id) as tx:
         await tenants.create(tx, slug, f"Tenant {slug}", "UTC", tenant_id)
-        first = await _party(tx, estate, slug, "first")
-        second = await _party(tx, estate, slug, "second")
-        own = await _party(tx, estate, slug, None)
+        owner = await _member(tx, estate, slug, "owner", Role.OWNER)
+        first = await _party(tx, estate, slug, "first", owner)
+        second = await _party(tx, estate, slug, "second", owner)
+        own = await _party(tx, estate, slug, None, owner)
         await limits.grant(tx, LimitValues(_MANY, _MANY, _MANY, monthly_tokens=own.budget))
         await tenants.set_active_agent(tx, own.agent_id)
-        owner_key, _ = await _key(tx, "owner", await _member(tx, estate, slug, "owner", Role.OWNER))
+        owner_key, _ = await _key(tx, "owner", owner)
         viewer_key, _ = await _key(tx, "viewer", await _member(tx, estate, slug, "viewer", Role.VIEWER))
         await audit.record(tx, actor=ACTOR, action=SEEDED, target=f"tenant:{tenant_id}")
     return Side(tenant_id, slug, first, second, own, owner_key, viewer_key)
 
 
-async def _party(tx: TenantTx, estate: Estate, slug: str, name: str | None) -> Party:
+async def _party(tx: TenantTx, estate: Estate, slug: str, name: str | None, colleague_id: UUID) -> Party:
     member_id = await _member(tx, estate, slug, name, Role.EDITOR) if name else None
     word = f"word{secrets.token_hex(8)}"
     key, _ = await _key(tx, f"of {name or 'the tenant'}", member_id)
@@ -218,7 +221,7 @@ async def _party(tx: TenantTx, estate: Estate, slug: str, name: str | None) -> P
     if member_id is not None:
         await limits.set_member_budget(tx, member_id, Budget(monthly_tokens=budget))
     made = (agent.id, spare.id, personal.id)
-    return Party(name or "tenant", tx.tenant_id, slug, member_id, key, word, *made, budget)
+    return Party(name or "tenant", tx.tenant_id, slug, member_id, key, word, *made, budget, colleague_id)
 
 
 async def _member(tx: TenantTx, estate: Estate, slug: str, name: str, role: Role) -> UUID:

@@ -8,11 +8,6 @@ from tenantry.storage.tenancy import TenantTx
 _RUNNING = 0x7072_6F76
 
 
-async def remove_member(tx: TenantTx, member_id: UUID) -> None:
-    """End a membership, by the operator; what the member owned stays."""
-    await tx.execute("UPDATE members SET removed_at = now() WHERE tenant_id = $1 AND id = $2", tx.tenant_id, member_id)
-
-
 async def claim_step(tx: TenantTx, turn_id: UUID, step: int, name: str) -> None:
     """Claim a tool call of a turn that is long done, anew each time, so that a tool which asks for its claim runs."""
     await tx.execute(

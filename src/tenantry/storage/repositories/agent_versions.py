@@ -32,8 +32,9 @@ class Serving:
 
 
 # For a statement that reads an agent as `a`, a conversation as `c` and, by `JOIN_INSTANCE`, the contact's own instance.
+# The owner is the conversation's: an agent that was handed over meanwhile goes on acting for whom it was begun.
 SERVING_COLUMNS = (
-    "a.id AS agent_id, a.owner_member_id, coalesce(c.version, a.published) AS serving_version, "
+    "a.id AS agent_id, c.owner_member_id, coalesce(c.version, a.published) AS serving_version, "
     "p.contact_id AS instance_of, p.revision AS own_revision, p.changes"
 )
 JOIN_INSTANCE = (

@@ -10,7 +10,7 @@ from tenantry.domain.agent import AgentDefinition, AgentRecord
 from tenantry.domain.ids import new_id
 from tenantry.storage.tenancy import Row, TenantTx
 
-_COLUMNS = (
+COLUMNS = (
     "a.tenant_id, a.id, a.owner_member_id, a.revision, a.definition, a.published, a.published_revision, a.tags, "
     "a.is_template, a.created_at, a.updated_at, a.archived_at"
 )
@@ -39,7 +39,8 @@ class AgentFilter:
     archived: bool = False
 
 
-def _record_from(row: Row) -> AgentRecord:
+def record_from(row: Row) -> AgentRecord:
+    """The agent of a row that has all `COLUMNS`."""
     return AgentRecord(
         tenant_id=row["tenant_id"],
         id=row["id"],
@@ -59,12 +60,12 @@ def _record_from(row: Row) -> AgentRecord:
 async def get(tx: TenantTx, agent_id: UUID, *, sees_only: UUID | None, lock: bool = False) -> AgentRecord | None:
     """The agent, when it may be seen; with `lock`, nobody else changes it until the transaction ends."""
     row = await tx.row(
-        f"SELECT {_COLUMNS} FROM agents a WHERE {VISIBLE} AND a.id = $3" + (" FOR NO KEY UPDATE OF a" if lock else ""),
+        f"SELECT {COLUMNS} FROM agents a WHERE {VISIBLE} AND a.id = $3" + (" FOR NO KEY UPDATE OF a" if lock else ""),
         tx.tenant_id,
         sees_only,
         agent_id,
     )
-    return _record_from(row) if row else None
+    return record_from(row) if row else None
 
 
 async def list_page(
@@ -77,7 +78,7 @@ async def list_page(
 ) -> list[AgentRecord]:
     """Up to `limit` agents that may be seen and match, newest first, made before the one with id `before`."""
     rows = await tx.rows(
-        f"SELECT {_COLUMNS} FROM agents a WHERE {VISIBLE} AND ($3::uuid IS NULL OR a.id < $3) "
+        f"SELECT {COLUMNS} FROM agents a WHERE {VISIBLE} AND ($3::uuid IS NULL OR a.id < $3) "
         "AND a.tags @> $5::text[] AND ($6::uuid IS NULL OR a.owner_member_id = $6) "
         "AND (NOT $7 OR a.owner_member_id IS NULL) AND ($8::text IS NULL OR a.name = $8) "
         "AND ($9::boolean IS NULL OR a.is_template = $9) AND ($10::uuid[] IS NULL OR a.id = ANY($10)) "
@@ -95,7 +96,7 @@ async def list_page(
         None if matching.ids is None else list(matching.ids),
         matching.archived,
     )
-    return [_record_from(row) for row in rows]
+    return [record_from(row) for row in rows]
 
 
 async def create(
@@ -110,7 +111,7 @@ async def create(
     """A new agent of a member or, with no owner, of the tenant; a draft until it is published."""
     row = await tx.one(
         "INSERT INTO agents AS a (tenant_id, id, owner_member_id, definition, tags, is_template) "
-        f"VALUES ($1, $2, $3, $4, $5, $6) RETURNING {_COLUMNS}",
+        f"VALUES ($1, $2, $3, $4, $5, $6) RETURNING {COLUMNS}",
         tx.tenant_id,
         agent_id or new_id(),
         owner_member_id,
@@ -118,7 +119,7 @@ async def create(
         list(tags),
         is_template,
     )
-    return _record_from(row)
+    return record_from(row)
 
 
 async def change(tx: TenantTx, agent_id: UUID, definition: AgentDefinition, *, revision: int) -> AgentRecord | None:
@@ -126,13 +127,13 @@ async def change(tx: TenantTx, agent_id: UUID, definition: AgentDefinition, *, r
     row = await tx.row(
         "UPDATE agents a SET definition = $3, revision = revision + 1, updated_at = now(), "
         "seen_active_at = now(), archived_at = NULL "
-        f"WHERE tenant_id = $1 AND id = $2 AND revision = $4 AND deleted_at IS NULL RETURNING {_COLUMNS}",
+        f"WHERE tenant_id = $1 AND id = $2 AND revision = $4 AND deleted_at IS NULL RETURNING {COLUMNS}",
         tx.tenant_id,
         agent_id,
         definition,
         revision,
     )
-    return _record_from(row) if row else None
+    return record_from(row) if row else None
 
 
 async def set_tags(tx: TenantTx, agent_id: UUID, tags: Sequence[str]) -> None:
@@ -145,13 +146,13 @@ async def set_tags(tx: TenantTx, agent_id: UUID, tags: Sequence[str]) -> None:
     )
 
 
-async def set_owner(tx: TenantTx, agent_id: UUID, owner_member_id: UUID | None) -> None:
-    """Hand the agent over to another member or, with None, to the tenant."""
+async def set_template(tx: TenantTx, agent_id: UUID, is_template: bool) -> None:
+    """Make the agent, which must be the tenant's, a template, or no longer one."""
     await tx.execute(
-        "UPDATE agents SET owner_member_id = $3, updated_at = now() WHERE tenant_id = $1 AND id = $2",
+        "UPDATE agents SET is_template = $3, updated_at = now() WHERE tenant_id = $1 AND id = $2",
         tx.tenant_id,
         agent_id,
-        owner_member_id,
+        is_template,
     )
 
 

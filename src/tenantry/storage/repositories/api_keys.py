@@ -95,3 +95,12 @@ async def revoke(tx: TenantTx, key_id: UUID) -> bool:
         key_id,
     )
     return touched == 1
+
+
+async def revoke_all(tx: TenantTx, member_id: UUID) -> int:
+    """End all keys of a member at once; how many there were."""
+    return await tx.execute(
+        "UPDATE api_keys SET revoked_at = now() WHERE tenant_id = $1 AND member_id = $2 AND revoked_at IS NULL",
+        tx.tenant_id,
+        member_id,
+    )

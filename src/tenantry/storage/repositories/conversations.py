@@ -24,9 +24,15 @@ _COLUMNS = (
     "c.updated_at AS last_at, "
     "(SELECT k.created_at FROM contacts k WHERE k.tenant_id = c.tenant_id AND k.id = c.contact_id) AS contact_since"
 )
-_VISIBLE = "c.tenant_id = $1 AND ($2::uuid IS NULL OR c.owner_member_id IS NULL OR c.owner_member_id = $2)"
+# $2 is the member whose conversations and the tenant's are all that may be seen, with those that they began themselves
+# with an agent for as long as that is shared with them; NULL sees the whole tenant.
+VISIBLE = (
+    "c.tenant_id = $1 AND ($2::uuid IS NULL OR c.owner_member_id IS NULL OR c.owner_member_id = $2 "
+    "OR (c.opened_by = $2 AND EXISTS (SELECT FROM agent_shares s "
+    "WHERE s.tenant_id = c.tenant_id AND s.agent_id = c.first_agent_id AND s.member_id = $2)))"
+)
 # The conversations `c` that may be seen, for a statement that looks for their contacts.
-SEEN = f"FROM conversations c WHERE {_VISIBLE}"
+SEEN = f"FROM conversations c WHERE {VISIBLE}"
 
 
 def _conversation_from(row: Row, tenant_id: UUID) -> Conversation:
@@ -99,14 +105,14 @@ _FIND = f"""
     )
     SELECT {_TALK} FROM conversations c
     {_JOIN_AGENT} AND a.deleted_at IS NULL {agent_versions.JOIN_INSTANCE}
-    WHERE {_VISIBLE} AND ($5::uuid IS NULL OR c.first_agent_id = $5)
+    WHERE {VISIBLE} AND ($5::uuid IS NULL OR c.first_agent_id = $5)
       AND (CASE WHEN EXISTS (SELECT FROM contact)
            THEN c.contact_id = (SELECT id FROM contact) AND (c.external_id = $6 OR c.id = $7)
            ELSE NOT $8 AND c.id = $7 AND NOT EXISTS (
                SELECT FROM contact_identities i WHERE i.tenant_id = c.tenant_id AND i.contact_id = c.contact_id
                AND i.kind <> 'conversation')
            END)
-    ORDER BY c.updated_at DESC LIMIT 1 FOR UPDATE OF c
+    ORDER BY c.opened_by IS NOT NULL, c.updated_at DESC LIMIT 1 FOR UPDATE OF c
 """
 
 
@@ -132,7 +138,7 @@ async def lock(tx: TenantTx, conversation_id: UUID, *, sees_only: UUID | None) -
     row = await tx.row(
         f"SELECT {_TALK} FROM conversations c "
         f"{_JOIN_AGENT} AND a.deleted_at IS NULL {agent_versions.JOIN_INSTANCE} "
-        f"WHERE {_VISIBLE} AND c.id = $3 FOR UPDATE OF c",
+        f"WHERE {VISIBLE} AND c.id = $3 FOR UPDATE OF c",
         tx.tenant_id,
         sees_only,
         conversation_id,
@@ -143,7 +149,7 @@ async def lock(tx: TenantTx, conversation_id: UUID, *, sees_only: UUID | None) -
 @dataclass(frozen=True, slots=True)
 class NewConversation:
     """What a conversation begins as. `version` is the one of its agent that it stays with; None follows what is
-    published."""
+    published. `opened_by` is the member whom the agent is shared with and who began it, None for anyone else."""
 
     agent_id: UUID
     owner_member_id: UUID | None
@@ -152,6 +158,7 @@ class NewConversation:
     external_id: str | None
     topic: str | None
     version: int | None = None
+    opened_by: UUID | None = None
 
 
 async def create(tx: TenantTx, new: NewConversation) -> Conversation:
@@ -159,8 +166,8 @@ async def create(tx: TenantTx, new: NewConversation) -> Conversation:
     conversation_id = new_id()
     await tx.execute(
         "INSERT INTO conversations (tenant_id, id, agent_id, first_agent_id, owner_member_id, contact_id, channel, "
-        "external_id, topic, version) VALUES ($1, $2, $3, $3, $4, $5, $6, $7, $8, $9) "
-        "ON CONFLICT (tenant_id, contact_id, first_agent_id, external_id) DO NOTHING",
+        "external_id, topic, version, opened_by) VALUES ($1, $2, $3, $3, $4, $5, $6, $7, $8, $9, $10) "
+        "ON CONFLICT DO NOTHING",
         tx.tenant_id,
         conversation_id,
         new.agent_id,
@@ -170,15 +177,18 @@ async def create(tx: TenantTx, new: NewConversation) -> Conversation:
         new.external_id,
         new.topic,
         new.version,
+        new.opened_by,
     )
     row = await tx.one(
         f"SELECT {_COLUMNS}, {lifecycle.DORMANT} FROM conversations c {_JOIN_AGENT} WHERE c.tenant_id = $1 "
-        "AND (c.id = $2 OR (c.contact_id = $3 AND c.first_agent_id = $4 AND c.external_id = $5)) FOR UPDATE OF c",
+        "AND (c.id = $2 OR (c.contact_id = $3 AND c.first_agent_id = $4 AND c.external_id = $5 "
+        "AND c.opened_by IS NOT DISTINCT FROM $6)) FOR UPDATE OF c",
         tx.tenant_id,
         conversation_id,
         new.contact_id,
         new.agent_id,
         new.external_id,
+        new.opened_by,
     )
     if row["dormant"]:
         await lifecycle.used(tx, new.agent_id, new.contact_id)
@@ -188,7 +198,7 @@ async def create(tx: TenantTx, new: NewConversation) -> Conversation:
 async def get(tx: TenantTx, conversation_id: UUID, *, sees_only: UUID | None) -> Conversation | None:
     """The conversation, when it may be seen."""
     row = await tx.row(
-        f"SELECT {_COLUMNS} FROM conversations c WHERE {_VISIBLE} AND c.id = $3",
+        f"SELECT {_COLUMNS} FROM conversations c WHERE {VISIBLE} AND c.id = $3",
         tx.tenant_id,
         sees_only,
         conversation_id,
@@ -212,7 +222,7 @@ async def list_page(
 ) -> list[Conversation]:
     """Up to `limit` conversations that may be seen, newest first, begun before the one with id `before`."""
     rows = await tx.rows(
-        f"SELECT {_COLUMNS} FROM conversations c WHERE {_VISIBLE} AND ($3::uuid IS NULL OR c.agent_id = $3) "
+        f"SELECT {_COLUMNS} FROM conversations c WHERE {VISIBLE} AND ($3::uuid IS NULL OR c.agent_id = $3) "
         "AND ($4::uuid IS NULL OR c.id < $4) ORDER BY c.id DESC LIMIT $5",
         tx.tenant_id,
         sees_only,

@@ -91,3 +91,14 @@ async def delete(tx: TenantTx, owner_member_id: UUID | None, name: str) -> UUID 
     """Remove the owner's own secret of that name; its id, or None when there is none."""
     await tenants.raise_settings_stamp(tx)
     return await tx.value(f"DELETE FROM secrets WHERE {_OF_OWNER} RETURNING id", tx.tenant_id, owner_member_id, name)
+
+
+async def delete_all(tx: TenantTx, owner_member_id: UUID) -> list[str]:
+    """Remove all secrets of a member; their names."""
+    await tenants.raise_settings_stamp(tx)
+    rows = await tx.rows(
+        "DELETE FROM secrets WHERE tenant_id = $1 AND owner_member_id = $2 RETURNING name",
+        tx.tenant_id,
+        owner_member_id,
+    )
+    return sorted(row["name"] for row in rows)

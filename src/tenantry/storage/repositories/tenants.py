@@ -169,6 +169,16 @@ async def list_members(tx: TenantTx) -> list[Member]:
     return [_member_from(row) for row in rows]
 
 
+async def member_by_id(tx: TenantTx, member_id: UUID) -> Member | None:
+    """The tenant's member with this id."""
+    return next((member for member in await list_members(tx) if member.id == member_id), None)
+
+
 async def member_by_email(tx: TenantTx, email: str) -> Member | None:
     """The tenant's member with this address."""
     return next((member for member in await list_members(tx) if member.email == email.lower()), None)
+
+
+async def remove_member(tx: TenantTx, member_id: UUID) -> None:
+    """End a membership, by the operator; what the member owns stays theirs."""
+    await tx.execute("UPDATE members SET removed_at = now() WHERE tenant_id = $1 AND id = $2", tx.tenant_id, member_id)

@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from tenantry.domain.tools import ToolCallRequest, ToolResult
+from tenantry.storage.repositories import conversations
 from tenantry.storage.repositories.turns import LEASE
 from tenantry.storage.tenancy import TenantTx
 
@@ -137,8 +138,7 @@ async def unknown(
         "SELECT t.conversation_id, k.turn_id, k.step, k.name, k.arguments, k.claimed_at FROM tool_calls k "
         "JOIN turns t ON t.tenant_id = k.tenant_id AND t.id = k.turn_id "
         "JOIN conversations c ON c.tenant_id = k.tenant_id AND c.id = t.conversation_id "
-        "WHERE k.tenant_id = $1 AND k.output ->> 'status' = 'unknown' "
-        "AND ($2::uuid IS NULL OR c.owner_member_id IS NULL OR c.owner_member_id = $2) "
+        f"WHERE {conversations.VISIBLE} AND k.tenant_id = $1 AND k.output ->> 'status' = 'unknown' "
         "AND ($3::timestamptz IS NULL OR k.claimed_at < $3) ORDER BY k.claimed_at DESC LIMIT $4",
         tx.tenant_id,
         sees_only,
