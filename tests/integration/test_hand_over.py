@@ -126,7 +126,8 @@ async def test_a_member_leaves_and_a_receipt_tells_what_became_of_their_things(
         f"  agent {agent['id']}",
         "no longer shared with them: 1 agent",
         "revoked: 1 key",
-        "1 secret crm",
+        "removed: 1 secret",
+        "  secret crm",
     ):
         assert line in printed
     assert (await call(mark, "GET", PATH))[0] == 401
