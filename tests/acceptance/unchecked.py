@@ -4,9 +4,11 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
+from tenantry.api.agents import bulk
 from tenantry.api.agents import clones as clone_routes
 from tenantry.api.agents import routes as agent_routes
 from tenantry.api.agents import shares as share_routes
+from tenantry.api.audit import routes as audit_routes
 from tenantry.api.conversations import routes as conversation_routes
 from tenantry.api.conversations import socket
 from tenantry.api.members import routes as member_routes
@@ -100,6 +102,16 @@ UNCHECKED: tuple[tuple[object, str, Any, tuple[str, ...]], ...] = (
             "GET /api/v1/agents/{agent_id}/preview of a member as a viewer's key: 200",
         ),
     ),
+    (
+        bulk,
+        "changeable",
+        _any_agent,
+        (
+            "POST /api/v1/agents/bulk of a member as the other member: 200, with the victim's",
+            "POST /api/v1/agents/bulk of the tenant as the other member: 200, with the victim's",
+        ),
+    ),
+    (audit_routes, "_require_whole_tenant", _anyone, ("GET /api/v1/audit of a member as the other member: 200",)),
     (
         clone_routes,
         "visible",

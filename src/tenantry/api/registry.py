@@ -2,12 +2,15 @@
 
 from fastapi import APIRouter
 
+from tenantry.api.agents.bulk import router as agents_in_bulk
 from tenantry.api.agents.clones import router as agent_clones
 from tenantry.api.agents.personal import router as personal_agents
 from tenantry.api.agents.routes import router as agents
+from tenantry.api.agents.setup import router as starting_set
 from tenantry.api.agents.shares import router as agent_shares
 from tenantry.api.agents.templates import router as templates
 from tenantry.api.agents.versions import router as agent_versions
+from tenantry.api.audit.routes import router as audit
 from tenantry.api.calendars.routes import router as calendars
 from tenantry.api.conversations.routes import router as conversations
 from tenantry.api.limits.routes import router as limits
@@ -21,6 +24,8 @@ from tenantry.api.usage.routes import router as usage
 ROUTERS: tuple[APIRouter, ...] = (
     agents,
     agent_versions,
+    agents_in_bulk,
+    starting_set,
     agent_clones,
     agent_shares,
     templates,
@@ -34,4 +39,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     secrets,
     usage,
     limits,
+    audit,
 )

@@ -54,4 +54,5 @@ CanEditProviders = Annotated[Principal, Depends(_with_scope(Scope.PROVIDERS_WRIT
 CanReadSecrets = Annotated[Principal, Depends(_with_scope(Scope.SECRETS_READ))]
 CanEditSecrets = Annotated[Principal, Depends(_with_scope(Scope.SECRETS_WRITE))]
 CanReadUsage = Annotated[Principal, Depends(_with_scope(Scope.USAGE_READ))]
+CanReadAudit = Annotated[Principal, Depends(_with_scope(Scope.AUDIT_READ))]
 CanSetLimits = Annotated[Principal, Depends(_with_scope(Scope.LIMITS_WRITE))]

@@ -2,6 +2,7 @@
 
 import typer
 
+from tenantry.cli.agents.command import agents_app
 from tenantry.cli.chat import chat
 from tenantry.cli.demo.command import demo
 from tenantry.cli.doctor import doctor
@@ -28,6 +29,7 @@ app.command("doctor")(doctor)
 app.command("prove")(prove_command)
 app.command("usage")(usage)
 tenant_app.command("limits")(tenant_limits)
+app.add_typer(agents_app, name="agents")
 app.add_typer(tenant_app, name="tenant")
 member_app.command("remove")(member_remove)
 app.add_typer(member_app, name="member")

@@ -1,6 +1,6 @@
 """`tenantry usage`: what was used this month, tenant by tenant."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -8,6 +8,7 @@ from rich.table import Table
 
 from tenantry.cli.local import Home, find_tenant, local_server, passing_key, run, settings_for
 from tenantry.client import TenantryClient
+from tenantry.client.usage import Used
 from tenantry.domain.tenant import Tenant
 from tenantry.settings import Settings
 from tenantry.storage.repositories import tenants
@@ -32,11 +33,11 @@ async def _usage(settings: Settings, slug: str | None, by: GroupBy) -> None:
     async with local_server(settings) as (runtime, url):
         for tenant in await _tenants(runtime.db, slug):
             async with passing_key(runtime.db, tenant.id) as key, TenantryClient.open(url, key) as client:
-                total, items = await client.usage(by.value)
-            for item in items:
-                shown = item["key"] or "(tenant)"
-                _add(table, tenant.slug, f"{item['name']} {shown}" if item["name"] else shown, item)
-            _add(table, tenant.slug, "all", total)
+                used = await client.usage.report(by.value)
+            for item in used.items:
+                shown = item.key or "(tenant)"
+                _add(table, tenant.slug, f"{item.name} {shown}" if item.name else shown, item)
+            _add(table, tenant.slug, "all", used.total)
             table.add_section()
     Console().print(table)
 
@@ -48,6 +49,6 @@ async def _tenants(db: Database, slug: str | None) -> list[Tenant]:
         return await tenants.list_all(tx)
 
 
-def _add(table: Table, slug: str, key: str, item: dict[str, Any]) -> None:
-    counts = (item[name] for name in ("turns", "input_tokens", "output_tokens", "cached_tokens"))
-    table.add_row(slug, key, *(f"{count:,}" for count in counts), item["cost"])
+def _add(table: Table, slug: str, key: str, used: Used) -> None:
+    counts = (used.turns, used.input_tokens, used.output_tokens, used.cached_tokens)
+    table.add_row(slug, key, *(f"{count:,}" for count in counts), used.cost)

@@ -1,5 +1,6 @@
-"""The async client of our own API."""
+"""The typed async client of our own API."""
 
-from tenantry.client.api import ApiError, TenantryClient
+from tenantry.client.api import TenantryClient
+from tenantry.client.errors import ApiError, ServerUnreachable
 
-__all__ = ["ApiError", "TenantryClient"]
+__all__ = ["ApiError", "ServerUnreachable", "TenantryClient"]

@@ -22,6 +22,7 @@ class Scope(StrEnum):
     SECRETS_WRITE = "secrets:write"
     USAGE_READ = "usage:read"
     LIMITS_WRITE = "limits:write"
+    AUDIT_READ = "audit:read"
 
 
 READING = frozenset(
@@ -32,6 +33,7 @@ READING = frozenset(
         Scope.PROVIDERS_READ,
         Scope.SECRETS_READ,
         Scope.USAGE_READ,
+        Scope.AUDIT_READ,
     }
 )
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {

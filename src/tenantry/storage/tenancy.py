@@ -51,6 +51,23 @@ class TenantTx:
         """The first column of the first row, or None."""
         return await self.conn.fetchval(query, *args)
 
+    @asynccontextmanager
+    async def savepoint(self, *, keep: bool = True) -> AsyncGenerator[None]:
+        """A part of the transaction that is undone by itself on an exception, and without `keep` in any case."""
+        await self.conn.execute("SAVEPOINT part")
+        try:
+            yield
+        except Exception:
+            await self._undo()
+            raise
+        if keep:
+            await self.conn.execute("RELEASE SAVEPOINT part")
+        else:
+            await self._undo()
+
+    async def _undo(self) -> None:
+        await self.conn.execute("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")
+
     async def execute(self, query: str, *args: Any) -> int:
         """Run a statement; the number of rows it touched."""
         status = await self.conn.execute(query, *args)

@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 from dataclasses import dataclass
-from typing import Any
 
 from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
@@ -16,6 +15,7 @@ from tenantry.cli.demo.callers import Caller
 from tenantry.cli.demo.seed import JON, MARK, SLUG, agent_id, seed
 from tenantry.cli.local import Home, local_server, passing_key, run, settings_for
 from tenantry.client import ApiError, TenantryClient
+from tenantry.client.calendar import CalendarEvent
 from tenantry.domain.errors import NotFound
 from tenantry.domain.tenant import Member, Tenant
 from tenantry.settings import Settings
@@ -32,8 +32,8 @@ def demo(home: Home = None) -> None:
 class _Calendars:
     """What each key can see: every member's own, and the whole tenant's."""
 
-    members: dict[str, list[dict[str, Any]]]
-    tenant: list[dict[str, Any]]
+    members: dict[str, list[CalendarEvent]]
+    tenant: list[CalendarEvent]
 
 
 async def _demo(settings: Settings) -> int:
@@ -71,7 +71,7 @@ def _callers(tenant: Tenant) -> dict[str, Caller]:
     return {
         MARK: Caller(
             name="Ada",
-            agent_id=str(agent_id(tenant.id, MARK)),
+            agent_id=agent_id(tenant.id, MARK),
             lead_id=f"demo-ada-{run_id}",
             opening="Hi, I would like to sell my house",
             answers={"property_address": "It's 123 Main Street, Springfield", "email": "ada at example dot com"},
@@ -80,7 +80,7 @@ def _callers(tenant: Tenant) -> dict[str, Caller]:
         ),
         JON: Caller(
             name="Grace",
-            agent_id=str(agent_id(tenant.id, JON)),
+            agent_id=agent_id(tenant.id, JON),
             lead_id=f"demo-grace-{run_id}",
             opening="Good morning! I am thinking of selling 9 Oak Avenue, Shelbyville",
             answers={"email": "grace@example.org", "phone": "My number is 212 555 0147"},
@@ -122,11 +122,11 @@ def _transcripts(callers: dict[str, Caller]) -> RenderableType:
 async def _calendars(
     db: Database, url: str, tenant: Tenant, members: dict[str, Member], client: TenantryClient
 ) -> _Calendars:
-    seen: dict[str, list[dict[str, Any]]] = {}
+    seen: dict[str, list[CalendarEvent]] = {}
     for email, member in members.items():
         async with passing_key(db, tenant.id, member.id) as key, TenantryClient.open(url, key) as own:
-            seen[email] = await own.calendar_events()
-    return _Calendars(seen, await client.calendar_events())
+            seen[email] = [event async for event in own.calendar.events()]
+    return _Calendars(seen, [event async for event in client.calendar.events()])
 
 
 def _calendar_tables(calendars: _Calendars, members: dict[str, Member]) -> RenderableType:
@@ -134,8 +134,8 @@ def _calendar_tables(calendars: _Calendars, members: dict[str, Member]) -> Rende
     for email in members:
         table = Table("when", "what", "details", title=f"Calendar of {email}")
         for event in calendars.members[email]:
-            details = ", ".join(str(value) for value in event["details"].values())
-            table.add_row(str(event["start"]), str(event["title"]), details)
+            details = ", ".join(str(value) for value in event.details.values())
+            table.add_row(event.start.isoformat(), event.title, details)
         tables.append(table)
     return Columns(tables, equal=True, expand=True)
 
@@ -147,13 +147,13 @@ def _faults(callers: dict[str, Caller], calendars: _Calendars, members: dict[str
             faults.append(f"{caller.name} got no appointment with {email}")
             continue
         booking_id = caller.booking["booking_id"]
-        found = [event for event in calendars.tenant if event["id"] == booking_id]
-        owners = {event["owner_member_id"] for event in found}
-        if len(found) != 1 or owners != {str(members[email].id)}:
-            names = [other for other, member in members.items() if str(member.id) in owners]
+        found = [event for event in calendars.tenant if str(event.id) == booking_id]
+        owners = {event.owner_member_id for event in found}
+        if len(found) != 1 or owners != {members[email].id}:
+            names = [other for other, member in members.items() if member.id in owners]
             faults.append(f"{caller.name}'s appointment with {email} is in the calendar of {names or 'nobody'}")
         for other, events in calendars.members.items():
-            there = any(event["id"] == booking_id for event in events)
+            there = any(str(event.id) == booking_id for event in events)
             if there != (other == email):
                 faults.append(f"{other} {'sees' if there else 'does not see'} {caller.name}'s appointment with {email}")
     return faults

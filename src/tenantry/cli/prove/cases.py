@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable
 
 from tenantry.cli.prove.agent_cases import AGENT_CASES
+from tenantry.cli.prove.bulk_cases import BULK_CASES
 from tenantry.cli.prove.case import ALLOWED, FORBIDDEN, NOT_FOUND, ONLY_OWN, Case, listing, word
 from tenantry.cli.prove.http import SOCKET, Request
 from tenantry.cli.prove.sharing_cases import SHARING_CASES
@@ -138,6 +139,7 @@ def _booking_id(party: Party) -> str:
 
 # Of what deletes, a thing comes before what it is a part of.
 CASES: dict[str, Case] = {
+    **BULK_CASES,
     **AGENT_CASES,
     **SHARING_CASES,
     "POST /api/agent/reply": Case(Scope.REPLY, _reply, NOT_FOUND, ALLOWED, NOT_FOUND, shows=_conversation_id),

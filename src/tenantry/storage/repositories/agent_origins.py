@@ -33,6 +33,18 @@ async def record(tx: TenantTx, agent_id: UUID, origin: Origin) -> None:
     )
 
 
+async def of_built_in_types(tx: TenantTx) -> dict[str, UUID]:
+    """The tenant's own agents that were made from a built-in template, by its name; the oldest of each."""
+    rows = await tx.rows(
+        "SELECT DISTINCT ON (o.built_in) o.built_in, a.id FROM agent_origins o "
+        "JOIN agents a ON a.tenant_id = o.tenant_id AND a.id = o.agent_id "
+        "WHERE o.tenant_id = $1 AND o.built_in IS NOT NULL AND a.owner_member_id IS NULL AND a.deleted_at IS NULL "
+        "ORDER BY o.built_in, a.id",
+        tx.tenant_id,
+    )
+    return {row["built_in"]: row["id"] for row in rows}
+
+
 _CLONE = f"""
     SELECT {agents.COLUMNS}, {_ORIGIN}, v.definition AS answers
     FROM agent_origins o

@@ -1,10 +1,40 @@
 """The audit log: who did what to which thing; written once, never changed."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from uuid import UUID
+
+import msgspec
 
 from tenantry.domain.ids import new_id
-from tenantry.storage.tenancy import TenantTx
+from tenantry.storage.tenancy import Row, TenantTx
+
+_details = msgspec.json.Decoder(dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One thing that was done; `actor` and `target` are `kind:id`."""
+
+    id: UUID
+    at: datetime
+    actor: str
+    action: str
+    target: str
+    details: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which entries are meant; what is None is not asked for. At or after `begins`, before `ends`."""
+
+    actor: str | None = None
+    action: str | None = None
+    target: str | None = None
+    begins: datetime | None = None
+    ends: datetime | None = None
 
 
 async def record(
@@ -20,6 +50,29 @@ async def record(
         target,
         dict(details or {}),
     )
+
+
+async def list_page(tx: TenantTx, *, matching: AuditFilter, before: UUID | None, limit: int) -> list[AuditEntry]:
+    """Up to `limit` entries that match, newest first, made before the one with id `before`."""
+    rows = await tx.rows(
+        "SELECT id, at, actor, action, target, details FROM audit_log WHERE tenant_id = $1 "
+        "AND ($2::uuid IS NULL OR id < $2) AND ($4::text IS NULL OR actor = $4) AND ($5::text IS NULL OR action = $5) "
+        "AND ($6::text IS NULL OR target = $6) AND ($7::timestamptz IS NULL OR at >= $7) "
+        "AND ($8::timestamptz IS NULL OR at < $8) ORDER BY id DESC LIMIT $3",
+        tx.tenant_id,
+        before,
+        limit,
+        matching.actor,
+        matching.action,
+        matching.target,
+        matching.begins,
+        matching.ends,
+    )
+    return [_entry_from(row) for row in rows]
+
+
+def _entry_from(row: Row) -> AuditEntry:
+    return AuditEntry(row["id"], row["at"], row["actor"], row["action"], row["target"], _details.decode(row["details"]))
 
 
 async def record_all(

@@ -1,0 +1,1 @@
+"""`tenantry agents`: agents of a tenant, one or many, and as files."""
