@@ -3,6 +3,7 @@
 import asyncio
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from tenantry.domain.ids import new_id
 from tenantry.domain.origin import Origin
 from tenantry.storage.repositories import agent_origins, agent_versions
 from tenantry.storage.tenancy import Database
+from tests.acceptance.commands import run
 from tests.conftest import TenantForTest
 from tests.integration.conftest import Call
 from tests.integration.test_agents_api import definition, make
@@ -358,3 +360,22 @@ async def test_a_run_goes_on_where_the_one_before_stopped(call: Call, tenant: Te
     rest = await update(call, tenant.key, source, limit=2, after=first["next_cursor"])
     assert [item["agent_id"] for item in first["items"] + rest["items"]] == sorted(made)
     assert rest["next_cursor"] is None
+
+
+async def test_the_command_line_clones_and_updates_templates(
+    call: Call, tenant: TenantForTest, session_home: Path
+) -> None:
+    source = await template(call, tenant)
+    owner = f"mark@{tenant.slug}.example"
+    code, printed = await run(
+        session_home, "template", "clone", source["id"], "--name", "Marks", "--owner", owner, "--tenant", tenant.slug
+    )
+    assert code == 0, printed
+    _, page = await call(tenant.keys["mark"], "GET", PATH, params={"name": "Marks"})
+    (made,) = page["items"]
+    await change(call, tenant.keys["mark"], made, personality="Patient.")
+    await change(call, tenant.key, source, personality="Brisk.", greeting="Good day.")
+    code, printed = await run(session_home, "template", "update", source["id"], "--tenant", tenant.slug)
+    told = f"conflicts  {made['id']}  Marks; takes greeting; keeps its own personality"
+    assert (code, printed.splitlines()[-2:]) == (0, [told, "1 conflicts"])
+    assert (await answering(call, tenant.key, made))["definition"]["greeting"] == "Good day."

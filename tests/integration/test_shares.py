@@ -88,9 +88,8 @@ async def test_shares_are_listed_and_end(call: Call, tenant: TenantForTest) -> N
     await share(call, tenant, agent, "jon")
     await share(call, tenant, agent, "jon", "edit")
     _, shares = await call(mark, "GET", f"{PATH}/{agent['id']}/shares")
-    assert [(item["member_id"], item["permission"]) for item in shares["items"]] == [
-        (str(tenant.members["jon"]), "edit")
-    ]
+    told = [(item["member_id"], item["permission"]) for item in shares["items"]]
+    assert told == [(str(tenant.members["jon"]), "edit")]
     path = f"{PATH}/{agent['id']}/shares/{tenant.members['jon']}"
     assert (await call(mark, "DELETE", path))[0] == 204
     assert (await call(mark, "DELETE", path))[0] == 404
@@ -132,9 +131,8 @@ async def test_what_a_member_begins_acts_for_the_owner_and_is_seen_by_both_alone
     assert status == 404
     status, _ = await call(jon, "POST", f"/api/v1/conversations/{jons}/messages", json={"text": "Thank you"})
     assert status == 202
-    assert (await say(call, mark, "Hello", agentId=agent["id"], leadId="b", conversationId=jons))[
-        "conversationId"
-    ] == jons
+    went_on = await say(call, mark, "Hello", agentId=agent["id"], leadId="b", conversationId=jons)
+    assert went_on["conversationId"] == jons
 
 
 async def test_the_owners_conversation_is_not_found_by_its_reference(call: Call, tenant: TenantForTest) -> None:
@@ -146,12 +144,8 @@ async def test_the_owners_conversation_is_not_found_by_its_reference(call: Call,
     # Each goes on in their own, whoever spoke last.
     for key, own in ((mark, marks), (jon, jons), (tenant.key, marks)):
         assert (await say(call, key, "And then?", **talk))["conversationId"] == own
-    assert (await say(call, jon, "Hello", agentId=agent["id"], leadId="a", conversationId=marks))[
-        "conversationId"
-    ] not in (
-        marks,
-        jons,
-    )
+    by_its_id = await say(call, jon, "Hello", agentId=agent["id"], leadId="a", conversationId=marks)
+    assert by_its_id["conversationId"] not in (marks, jons)
 
 
 async def test_with_the_share_ends_what_was_begun_with_it(call: Call, tenant: TenantForTest) -> None:

@@ -12,6 +12,7 @@ from tenantry.cli.limits import tenant_limits
 from tenantry.cli.member_removal import member_remove
 from tenantry.cli.prove.command import prove_command
 from tenantry.cli.providers import provider_app, secret_app
+from tenantry.cli.templates import template_app
 from tenantry.cli.tenants import key_app, member_app, tenant_app
 from tenantry.cli.up import up
 from tenantry.cli.usage import usage
@@ -36,6 +37,7 @@ tenant_app.command("delete")(tenant_delete)
 app.add_typer(agents_app, name="agents")
 app.add_typer(tenant_app, name="tenant")
 member_app.command("remove")(member_remove)
+app.add_typer(template_app, name="template")
 app.add_typer(member_app, name="member")
 app.add_typer(key_app, name="key")
 app.add_typer(provider_app, name="provider")

@@ -67,10 +67,8 @@ def _receipt(email: str, slug: str, successor: str | None, left: Leaving) -> lis
         lines.append(f"no longer shared with them: {_count(left.unshared_agent_ids, 'agent')}")
     lines.append(f"revoked: {left.keys} key{'' if left.keys == 1 else 's'}")
     if left.secret_names:
-        names = ", ".join(left.secret_names)
-        lines.append(
-            f"removed, for who goes on with the agents to set anew: {_count(left.secret_names, 'secret')} {names}"
-        )
+        lines.append(f"removed: {_count(left.secret_names, 'secret')}, to be set anew by who goes on with the agents")
+        lines += [f"  secret {name}" for name in left.secret_names]
     return [*lines, "kept: their conversations, appointments and usage, for the tenant's owners and admins"]
 
 
