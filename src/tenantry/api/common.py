@@ -1,11 +1,11 @@
 """What every feature of the API shares: paging, and the way to the database."""
 
-from collections.abc import Callable, Sequence
-from typing import Annotated, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Query, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from tenantry.engine.resources import Resources
 from tenantry.engine.turn import Engine
@@ -13,6 +13,11 @@ from tenantry.llm.registry import Models
 from tenantry.storage.tenancy import Database
 
 Item = TypeVar("Item")
+
+
+def with_examples(*examples: Mapping[str, Any]) -> ConfigDict:
+    """The configuration of what a route takes: no fields but its own, and these examples in its description."""
+    return ConfigDict(extra="forbid", json_schema_extra={"examples": [dict(example) for example in examples]})
 
 
 class Page(BaseModel):

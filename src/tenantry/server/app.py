@@ -13,6 +13,7 @@ from tenantry.engine.recovery import keep_leases, watch
 from tenantry.server import errors
 from tenantry.server.body_limit import BodyLimit
 from tenantry.server.metrics import router as metrics
+from tenantry.server.openapi import DescribedApp
 from tenantry.server.probes import router as probes
 from tenantry.server.runtime import Runtime
 
@@ -32,7 +33,7 @@ def create_app(runtime: Runtime) -> FastAPI:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
 
-    app = FastAPI(
+    app = DescribedApp(
         title="Tenantry",
         summary="The runtime for multi-tenant AI agents.",
         lifespan=lifespan,
