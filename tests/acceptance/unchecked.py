@@ -5,8 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from tenantry.api.agents import routes as agent_routes
+from tenantry.api.contacts import routes as contact_routes
 from tenantry.api.conversations import routes as conversation_routes
 from tenantry.api.conversations import socket
+from tenantry.api.lifecycle import routes as lifecycle_routes
 from tenantry.api.memory import routes as memory_routes
 from tenantry.api.providers import routes as provider_routes
 from tenantry.api.secrets import routes as secret_routes
@@ -16,9 +18,10 @@ from tenantry.domain.access import Principal
 from tenantry.domain.agent import AgentRecord
 from tenantry.domain.conversation import Conversation, Turn
 from tenantry.domain.errors import NotFound
+from tenantry.domain.lifecycle import Contact
 from tenantry.domain.tools import ToolResult
 from tenantry.engine.live import LiveTurn, LiveTurns
-from tenantry.storage.repositories import agent_versions, agents, conversations, turns
+from tenantry.storage.repositories import agent_versions, agents, contact_records, conversations, turns
 from tenantry.storage.tenancy import TenantTx
 from tenantry.tools import registry as tool_registry
 
@@ -62,6 +65,13 @@ async def _any_turn(tx: TenantTx, turn_id: UUID, who: Principal) -> tuple[Turn, 
 
 async def _any_memory(tx: TenantTx, agent_id: UUID, who: Principal, *, changes: bool) -> None:
     await _any_agent(tx, agent_id, who)
+
+
+async def _any_contact(tx: TenantTx, contact_id: UUID, who: Principal) -> Contact:
+    contact = await contact_records.get(tx, contact_id, sees_only=None)
+    if contact is None:
+        raise NotFound
+    return contact
 
 
 def _any_client(client_id: str | None, who: Principal) -> None:
@@ -175,6 +185,25 @@ UNCHECKED: tuple[tuple[object, str, Any, tuple[str, ...]], ...] = (
         (
             "PUT /api/v1/secrets/{name} of a member as the other member: 200",
             "DELETE /api/v1/secrets/{name} of a member as the other member: 204",
+        ),
+    ),
+    (
+        contact_routes,
+        "_visible",
+        _any_contact,
+        (
+            "POST /api/v1/contacts/find of a member as the other member: 200",
+            "GET /api/v1/contacts/{contact_id} of a member as the other member: 200",
+            "PUT /api/v1/contacts/{contact_id}/tags of a member as the other member: 200",
+        ),
+    ),
+    (
+        lifecycle_routes,
+        "_require_whole_tenant",
+        _anyone,
+        (
+            "PUT /api/v1/retention of a member as the other member: 200",
+            "GET /api/v1/export of a member as the other member: 200",
         ),
     ),
     (reply_routes, "_check_client", _any_client, ("GET /api/agent/health of a member as another tenant's key: 200",)),

@@ -313,21 +313,12 @@ async def test_another_owner_is_refused_and_audited(party: Party, tenant: Tenant
 
 
 @pytest.mark.parametrize(
-    ("given", "shown"),
-    [
-        ("x" * 1000, "x" * 64),
-        ("nul\x00 and \ud800", "nul? and ?"),
-        ("", ""),
-        (None, "None"),
-        (7, "7"),
-        (["a"], "['a']"),
-        ({"id": 1}, "{'id': 1}"),
-    ],
+    "given", ["x" * 1000, "nul\x00 and \ud800", "", None, 7, ["a"], {"id": 1}, "Ada Lovelace, ada@example.org"]
 )
-async def test_whatever_comes_as_user_id_is_refused_and_kept_short(party: Party, given: object, shown: str) -> None:
+async def test_whatever_comes_as_user_id_is_refused_and_what_is_no_id_not_kept(party: Party, given: object) -> None:
     result = await party.call("set_appointment", user_id=given, start=THREE, **ADDRESS)
     assert result.status == "refused"
-    assert [details["user_id"] for _, _, details in await refusals(party)] == [shown]
+    assert [details["user_id"] for _, _, details in await refusals(party)] == ["(no id)"]
     assert await statuses(party) == {}
 
 

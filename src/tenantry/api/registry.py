@@ -2,10 +2,13 @@
 
 from fastapi import APIRouter
 
+from tenantry.api.agents.personal import router as personal_agents
 from tenantry.api.agents.routes import router as agents
 from tenantry.api.agents.versions import router as agent_versions
 from tenantry.api.calendars.routes import router as calendars
+from tenantry.api.contacts.routes import router as contacts
 from tenantry.api.conversations.routes import router as conversations
+from tenantry.api.lifecycle.routes import router as lifecycle
 from tenantry.api.limits.routes import router as limits
 from tenantry.api.memory.routes import router as memory
 from tenantry.api.providers.routes import router as providers
@@ -16,6 +19,7 @@ from tenantry.api.usage.routes import router as usage
 ROUTERS: tuple[APIRouter, ...] = (
     agents,
     agent_versions,
+    personal_agents,
     memory,
     conversations,
     turns,
@@ -24,4 +28,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     secrets,
     usage,
     limits,
+    contacts,
+    lifecycle,
 )

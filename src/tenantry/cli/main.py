@@ -6,6 +6,7 @@ from tenantry.cli.chat import chat
 from tenantry.cli.demo.command import demo
 from tenantry.cli.doctor import doctor
 from tenantry.cli.explain import explain
+from tenantry.cli.lifecycle import lifecycle, tenant_delete, tenant_export
 from tenantry.cli.limits import tenant_limits
 from tenantry.cli.prove.command import prove_command
 from tenantry.cli.providers import provider_app, secret_app
@@ -26,7 +27,10 @@ app.command("explain")(explain)
 app.command("doctor")(doctor)
 app.command("prove")(prove_command)
 app.command("usage")(usage)
+app.command("lifecycle")(lifecycle)
 tenant_app.command("limits")(tenant_limits)
+tenant_app.command("export")(tenant_export)
+tenant_app.command("delete")(tenant_delete)
 app.add_typer(tenant_app, name="tenant")
 app.add_typer(member_app, name="member")
 app.add_typer(key_app, name="key")

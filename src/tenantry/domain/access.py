@@ -22,6 +22,9 @@ class Scope(StrEnum):
     SECRETS_WRITE = "secrets:write"
     USAGE_READ = "usage:read"
     LIMITS_WRITE = "limits:write"
+    CONTACTS_READ = "contacts:read"
+    CONTACTS_WRITE = "contacts:write"
+    TENANT_EXPORT = "tenant:export"
 
 
 READING = frozenset(
@@ -32,6 +35,7 @@ READING = frozenset(
         Scope.PROVIDERS_READ,
         Scope.SECRETS_READ,
         Scope.USAGE_READ,
+        Scope.CONTACTS_READ,
     }
 )
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {

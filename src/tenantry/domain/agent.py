@@ -269,6 +269,7 @@ class AgentRecord:
     is_template: bool
     created_at: datetime
     updated_at: datetime
+    archived_at: datetime | None = None
 
     @property
     def status(self) -> AgentStatus:

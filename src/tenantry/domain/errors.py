@@ -72,11 +72,26 @@ class NotFound(TenantryError):
     code = "not_found"
 
 
+class ConversationDeleted(TenantryError):
+    """The conversation was deleted with its contact; nothing of this message is kept. Send it again to begin anew."""
+
+    status = 410
+    code = "conversation_deleted"
+
+
 class Conflict(TenantryError):
     """The thing was changed by someone else in between; read it again and repeat the change."""
 
     status = 409
     code = "conflict"
+
+
+class ExportRunning(TenantryError):
+    """An export of this tenant is being made; begin another one when that has ended."""
+
+    status = 409
+    code = "export_running"
+    retryable = True
 
 
 class AgentNotPublished(TenantryError):

@@ -67,6 +67,17 @@ class Definitions:
                 self._compiled[key] = found
         return found
 
+    def forget_contact(self, tenant_id: UUID, contact_id: UUID) -> None:
+        """Let go of the contact's own instances."""
+        for key in [key for key in self._definitions if _is_of(key, tenant_id, contact_id)]:
+            self._definitions.pop(key, None)
+        for compiled in [compiled for compiled in self._compiled if _is_of(compiled[0], tenant_id, contact_id)]:
+            self._compiled.pop(compiled, None)
+
+
+def _is_of(key: _Key, tenant_id: UUID, contact_id: UUID) -> bool:
+    return key[0] == tenant_id and key[3] is not None and key[3][0] == contact_id
+
 
 def _own(definition: AgentDefinition, serving: Serving) -> AgentDefinition:
     try:

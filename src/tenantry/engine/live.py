@@ -210,6 +210,10 @@ class LiveTurns:
         """The turn of the conversation that is being answered here; those that wait for it come later."""
         return next((live for live in self._of_conversation.get((tenant_id, conversation_id), ()) if live.begun), None)
 
+    def of_conversation(self, tenant_id: UUID, conversation_id: UUID) -> tuple[LiveTurn, ...]:
+        """The live turns of the conversation, in the order in which they came."""
+        return tuple(self._of_conversation.get((tenant_id, conversation_id), ()))
+
     def notify(self, tenant_id: UUID, conversation_id: UUID) -> None:
         """Something has changed in the conversation."""
         for watcher in self._watchers.pop((tenant_id, conversation_id), ()):

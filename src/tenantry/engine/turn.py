@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from uuid import UUID
@@ -13,7 +13,7 @@ from tenantry.auth.budgets import Reservation
 from tenantry.auth.identity import claimed_tenant, identify
 from tenantry.domain.access import Principal
 from tenantry.domain.conversation import StopReason, Turn, TurnResult, TurnStatus, Usage
-from tenantry.domain.errors import ConversationBusy, TenantryError
+from tenantry.domain.errors import ConversationBusy, ConversationDeleted, TenantryError
 from tenantry.domain.ids import new_id
 from tenantry.domain.tenant import Tenant
 from tenantry.domain.trace import TurnReport, TurnTrace
@@ -61,7 +61,8 @@ class Engine:
 
     async def begin(self, inbound: Inbound) -> LiveTurn:
         """Accept the message and begin to answer it; a replay under the same idempotency key is the turn it had. Its
-        `result` raises ConversationBusy when earlier messages take too long; the message then stays in the queue.
+        `result` raises ConversationBusy when earlier messages take too long; the message then stays in the queue. It
+        raises ConversationDeleted when the contact is deleted meanwhile.
 
         Raises NotFound, ModelNotAllowed, IdempotencyKeyReused, TurnInProgress, DatabaseUnavailable.
         """
@@ -144,6 +145,14 @@ class Engine:
         if (live := self.live.get(tenant_id, turn_id)) is not None:
             live.stop(reason)
         return asked
+
+    def forget_contact(self, tenant_id: UUID, contact_id: UUID, conversation_ids: Iterable[UUID]) -> None:
+        """Let go of a contact that was deleted: its turns end, and what is kept of its own agents goes."""
+        for conversation_id in conversation_ids:
+            for live in self.live.of_conversation(tenant_id, conversation_id):
+                live.stop("cancelled")
+            self.live.notify(tenant_id, conversation_id)
+        self._resources.definitions.forget_contact(tenant_id, contact_id)
 
     async def renew_leases(self) -> None:
         """Say that our turns are being worked on, and end those that were asked to end through another process."""
@@ -235,7 +244,9 @@ class Engine:
                 return handed
             async with self.db.tenant(turn.tenant_id) as tx:
                 current = await turns.get(tx, turn.id)
-                if current is not None and current.status is TurnStatus.DONE and current.result is not None:
+                if current is None:
+                    raise ConversationDeleted
+                if current.status is TurnStatus.DONE and current.result is not None:
                     talk = await conversations.with_agent(tx, turn.conversation_id)
                     if live.begun:
                         live.restart(current.attempts)
@@ -286,7 +297,9 @@ class Engine:
             return
         # Stored before by this very attempt, and nobody knew whether it was committed; or another process's by now.
         current = await turns.get(tx, turn.id)
-        if current is None or current.result is None or current.attempts != turn.attempts:
+        if current is None:
+            raise ConversationDeleted
+        if current.result is None or current.attempts != turn.attempts:
             raise LeaseLost
 
     def _tell(self, draft: Draft, trace: TurnTrace, result: TurnResult) -> None:

@@ -10,6 +10,7 @@ from fastapi_swagger import patch_fastapi
 from tenantry.api.registry import ROUTERS as API_ROUTERS
 from tenantry.channels.registry import ROUTERS as CHANNEL_ROUTERS
 from tenantry.engine.recovery import keep_leases, watch
+from tenantry.lifecycle.sweep import sweep_for_ever
 from tenantry.server import errors
 from tenantry.server.body_limit import BodyLimit
 from tenantry.server.metrics import router as metrics
@@ -25,6 +26,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         async with runtime.telemetry.running():
             tasks = [asyncio.create_task(work(runtime.engine)) for work in (watch, keep_leases)]
+            tasks.append(asyncio.create_task(sweep_for_ever(runtime.db)))
             try:
                 yield
             finally:

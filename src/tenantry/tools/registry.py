@@ -7,6 +7,7 @@ import structlog
 
 from tenantry.domain.agent import Agent, Function
 from tenantry.domain.errors import TenantryError
+from tenantry.domain.ids import parse_id
 from tenantry.domain.tools import ToolCallRequest, ToolResult, ToolSpec
 from tenantry.storage.repositories import audit
 from tenantry.tools.appointments.cancel import CancelAppointment
@@ -106,8 +107,8 @@ def _tool(function: Function) -> Tool | None:
 
 
 async def _refused(context: ToolContext, request: ToolCallRequest, given: Any) -> ToolResult:
-    # Whatever came as user_id is kept as evidence, in characters that PostgreSQL can keep.
-    shown = str(given)[:64].encode(errors="replace").decode().replace("\x00", "?")
+    # An id is kept as evidence. Other words may be a contact's, and the audit log outlives the contact.
+    shown = given if isinstance(given, str) and parse_id(given) else "(no id)"
     async with context.db.tenant(context.tenant_id) as tx:
         await audit.record(
             tx,

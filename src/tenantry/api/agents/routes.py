@@ -31,8 +31,9 @@ async def _filter(
     tenants_own: Annotated[bool, Query(description="Agents of the tenant itself.")] = False,
     name: Annotated[str | None, Query(max_length=200, description="Agents of exactly this name.")] = None,
     template: Annotated[bool | None, Query(description="Templates, or what is none.")] = None,
+    archived: Annotated[bool, Query(description="Archived ones too.")] = False,
 ) -> AgentFilter:
-    return AgentFilter(tuple(tag or ()), owner_member_id, tenants_own, name, template)
+    return AgentFilter(tuple(tag or ()), owner_member_id, tenants_own, name, template, archived=archived)
 
 
 @router.get("/list", include_in_schema=True)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from tenantry.cli.prove.agent_cases import AGENT_CASES
 from tenantry.cli.prove.case import ALLOWED, FORBIDDEN, NOT_FOUND, ONLY_OWN, Case, listing, word
+from tenantry.cli.prove.contact_cases import CONTACT_CASES
 from tenantry.cli.prove.http import SOCKET, Request
 from tenantry.cli.prove.world import Party, provider_of
 from tenantry.domain.access import Scope
@@ -135,7 +136,7 @@ def _booking_id(party: Party) -> str:
     return str(party.booking_id)
 
 
-# Deleting comes last in each group, as the control really does it.
+# Of what deletes, a thing comes before what it is a part of.
 CASES: dict[str, Case] = {
     **AGENT_CASES,
     "POST /api/agent/reply": Case(Scope.REPLY, _reply, NOT_FOUND, ALLOWED, NOT_FOUND, shows=_conversation_id),
@@ -231,4 +232,5 @@ CASES: dict[str, Case] = {
     "PUT /api/v1/limits": Case(
         Scope.LIMITS_WRITE, _change_budget, FORBIDDEN, FORBIDDEN, frozenset({403, 422}), tenants_too=False
     ),
+    **CONTACT_CASES,
 }

@@ -1,6 +1,8 @@
 """Requests over real HTTP, under any key."""
 
 import asyncio
+import io
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,6 +14,7 @@ import msgspec
 # What stands for a method where a route is a WebSocket; also the name of its kind in the application.
 SOCKET = "APIWebSocketRoute"
 _SOCKET_S = 5.0
+_ZIP = "application/zip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,16 @@ class Answer:
         return sorted(mark for mark in marks if mark in self.text and mark not in request.text)
 
 
+def _text(body: bytes) -> str:
+    return body.decode(errors="replace")
+
+
+def _unpacked(body: bytes) -> str:
+    """All files of a zip as one text."""
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        return "\n".join(_text(archive.read(name)) for name in archive.namelist())
+
+
 class Wire:
     """One server, any key."""
 
@@ -73,7 +86,8 @@ class Wire:
             data=None if request.body is None else msgspec.json.encode(request.body),
             headers=headers,
         ) as response:
-            return Answer(response.status, (await response.read()).decode(errors="replace"))
+            body = await response.read()
+            return Answer(response.status, _unpacked(body) if response.content_type == _ZIP else _text(body))
 
     async def _socket(self, request: Request, headers: Mapping[str, str]) -> Answer:
         """What comes through a socket up to the first reply: 101, or the status of the refused handshake."""

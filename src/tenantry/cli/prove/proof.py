@@ -3,7 +3,7 @@
 import aiohttp
 import structlog
 
-from tenantry.cli.prove import forged, routes, sealed, streams, tools, twins
+from tenantry.cli.prove import exports, forged, routes, sealed, streams, tools, twins
 from tenantry.cli.prove.http import Wire
 from tenantry.cli.prove.leftovers import remove_leftovers, running
 from tenantry.cli.prove.report import Report
@@ -54,6 +54,8 @@ async def _attack(runtime: Runtime, estate: Estate, run_id: str, found: list[Cro
         wire = Wire(session)
         world = await settle(wire, world)
         await _lose_track(db, world)
+        # First of all: what an intruder sends becomes the intruder's own.
+        found += await exports.attack(wire, world)
         found += await acts.attack(db, world.a.tenant_id, world.b.tenant_id)
         found += await tools.attack(db, world, runtime.resources.secrets.of)
         found += await sealed.attack(db, runtime.resources.vault, world)

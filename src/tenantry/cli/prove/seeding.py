@@ -17,7 +17,9 @@ async def settle(wire: Wire, world: World) -> World:
 
 
 async def _side(wire: Wire, side: Side) -> Side:
-    first, second, own = [await _sealed(wire, side, await _party(wire, party)) for party in side.parties]
+    first, second, own = [
+        await _known(wire, side, await _sealed(wire, side, await _party(wire, party))) for party in side.parties
+    ]
     return replace(side, first=first, second=second, own=own)
 
 
@@ -39,12 +41,13 @@ async def _party(wire: Wire, party: Party) -> Party:
         booked = next((call for call in answer.field("toolCalls") if call["output"].get("status") == "booked"), None)
         if booked is not None:
             await _remember(wire, party)
-            return replace(
+            spoken = replace(
                 party,
                 conversation_id=UUID(answer.field("conversationId")),
                 turn_id=UUID(answer.field("turnId")),
                 booking_id=UUID(booked["output"]["booking_id"]),
             )
+            return await _met(wire, spoken)
         says = _next(answer, party)
     raise TenantryError(
         f"The proof could not book an appointment of its own in {_MOST_TURNS} turns; it ended at: {says}"
@@ -62,6 +65,12 @@ async def _sealed(wire: Wire, side: Side, party: Party) -> Party:
     return replace(party, provider_id=ids[0], spare_provider_id=ids[1], secret_id=secret_id)
 
 
+async def _known(wire: Wire, side: Side, party: Party) -> Party:
+    """The party with its spare contact, of whom nobody has spoken."""
+    find = Request("POST", "/api/v1/contacts/find", body={"leadId": party.spare_lead_id})
+    return replace(party, spare_contact_id=await _made(wire, side.own.key, find))
+
+
 async def _made(wire: Wire, key: str, request: Request) -> UUID:
     answer = await wire.send(key, request)
     if answer.status not in (200, 201):
@@ -70,14 +79,29 @@ async def _made(wire: Wire, key: str, request: Request) -> UUID:
 
 
 async def _remember(wire: Wire, party: Party) -> None:
-    """Give the party's agent something to keep in mind, of its own and of its contact."""
-    for contact in (None, party.lead_id):
+    """Give the party's agent something to keep in mind, of its own and of its contacts."""
+    for contact in (None, party.lead_id, party.spare_lead_id):
         body = {"value": f"Remembers {party.word}", "contact": contact}
         answer = await wire.send(
             party.key, Request("PUT", f"/api/v1/agents/{party.agent_id}/blocks/{BLOCK}", body=body)
         )
         if answer.status != 200:
             raise TenantryError(f"The proof cannot give an agent of its own a memory: {answer.text}")
+
+
+async def _met(wire: Wire, party: Party) -> Party:
+    """The party with its contact, who gets instances of two of its agents that differ from them."""
+    told = await wire.send(party.key, Request("GET", f"/api/v1/conversations/{party.conversation_id}"))
+    if told.status != 200:
+        raise TenantryError(f"The proof cannot see a conversation of its own: {told.text}")
+    contact_id = told.field("contact_id")
+    body = {"changes": {"tonality": f"Speaks of {party.word}"}}
+    for agent_id in (party.personal_agent_id, party.spare_agent_id):
+        path = f"/api/v1/agents/{agent_id}/personal/{contact_id}"
+        changed = await wire.send(party.key, Request("PUT", path, body=body))
+        if changed.status != 200:
+            raise TenantryError(f"The proof cannot change an instance of an agent of its own: {changed.text}")
+    return replace(party, contact_id=UUID(contact_id))
 
 
 def _next(answer: Answer, party: Party) -> str:

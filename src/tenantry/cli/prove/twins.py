@@ -23,6 +23,18 @@ async def attack(wire: Wire, engine: Engine, world: World) -> list[Crossing]:
         if "{" in route and request.method == "GET":
             found.append(await _read(wire, world, route, request))
     found += await streams.attack_twins(wire, engine, world)
+    contact = await wire.send(world.b.owner_key, Request("DELETE", f"/api/v1/contacts/{world.victim.contact_id}"))
+    after = await fingerprints(db, world.a.tenant_id)
+    found.append(
+        Crossing(
+            BORDER,
+            "another tenant's owner",
+            "DELETE /api/v1/contacts/{contact_id}, its own twin",
+            "200, the victim's as they were",
+            f"{contact.status}, the victim's {'as they were' if before == after else 'changed'}",
+            held=contact.status == 200 and before == after,
+        )
+    )
     path = f"/api/v1/agents/{world.victim.agent_id}"
     deleted = await wire.send(world.b.owner_key, Request("DELETE", path))
     after = await fingerprints(db, world.a.tenant_id)

@@ -27,8 +27,12 @@ _SIDE = frozenset(
         Intent.BYE,
         Intent.QUESTION,
         Intent.PARDON,
+        Intent.DOUBT,
+        Intent.UPSET,
+        Intent.SOLVED,
     }
 )
+_IN_A_TEXT = frozenset({Intent.TIMES, Intent.QUESTION, Intent.DOUBT, Intent.UPSET})
 
 
 def whole_answer(variable: Variable, message: Message, left: str, intents: frozenset[Intent], turn: Turn) -> Any:
@@ -40,9 +44,7 @@ def whole_answer(variable: Variable, message: Message, left: str, intents: froze
         return _yes_no(intents)
     if variable.type is VariableType.PHONE and turn.state.partial:
         return with_area_code(left, turn.state.partial, turn.agent.region)
-    if intents & _SIDE and not (
-        variable.type is VariableType.TEXT and intents & _SIDE <= {Intent.TIMES, Intent.QUESTION}
-    ):
+    if intents & _SIDE and not (variable.type is VariableType.TEXT and intents & _SIDE <= _IN_A_TEXT):
         return None
     if variable.type is VariableType.TEXT:
         return _text(message, variable, intents, turn)

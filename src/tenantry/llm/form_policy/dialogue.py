@@ -18,6 +18,14 @@ from tenantry.llm.form_policy.turn import APPOINTMENT_TOOLS, Turn
 _NOTHING: frozenset[Intent] = frozenset()
 _SHORT_MESSAGE = 5
 _COURTESY = frozenset({Intent.BYE, Intent.THANKS})
+_ABOUT_THE_CONVERSATION = frozenset(Intent) - {
+    Intent.GOAL,
+    Intent.CORRECTION,
+    Intent.DOUBT,
+    Intent.UPSET,
+    Intent.PLEASED,
+    Intent.UNSOLVED,
+}
 _DECLINING = frozenset({Intent.SKIP, Intent.NO})
 
 
@@ -49,6 +57,8 @@ def hear_message(turn: Turn, content: str) -> None:
         return
     intents = turn.language.intents(message.original)
     asked = turn.agent.variable(state.asked) if state.expecting == "variable" else None
+    if first and _tells(message, intents):
+        asked = next_variable(turn)
     if asked and asked.type is VariableType.TEXT and len(message.original.split()) > _SHORT_MESSAGE:
         # An open question was answered at length: "I was told to cancel that" is the answer, no wish to cancel.
         intents = _NOTHING
@@ -61,6 +71,12 @@ def hear_message(turn: Turn, content: str) -> None:
     _respond(turn, message, intents, readings, asked, first=first)
     if not turn.lines and turn.call is None:
         turn.rotate("anything_else")
+
+
+def _tells(message: Message, intents: frozenset[Intent]) -> bool:
+    """Whether a first message says at length what the contact has to say: it may answer an open question that was not
+    asked yet."""
+    return len(message.original.split()) > _SHORT_MESSAGE and not intents & _ABOUT_THE_CONVERSATION
 
 
 def _respond(
@@ -99,6 +115,10 @@ def _answered_aside(turn: Turn, intents: frozenset[Intent], asked: Variable | No
         if Intent.BYE in intents:
             return True
         _go_on_after_answer(turn)
+        return True
+    if Intent.SOLVED in intents:
+        turn.rotate("solved")
+        turn.rotate("anything_else")
         return True
     if first and Intent.HELLO in intents:
         return False

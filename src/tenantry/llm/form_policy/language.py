@@ -35,6 +35,11 @@ class Intent(StrEnum):
     KEEP = "keep"
     WHY = "why"
     ANY = "any"
+    DOUBT = "doubt"
+    UPSET = "upset"
+    PLEASED = "pleased"
+    SOLVED = "solved"
+    UNSOLVED = "unsolved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +92,8 @@ class Language:
     """One language. Texts handed to its functions are at most a few thousand characters long.
 
     Functions: `digits` writes spoken numbers and spelt letters as one would type them; `intents` names what a message
-    wants; `spoken_emails` finds addresses said in words (with True the text is nothing else);
-    `join_letters` puts spelt words together; `addresses` finds postal addresses and `correct_address`
+    wants, `wants` tells it for one intent alone; `spoken_emails` finds addresses said in words (with True the text is
+    nothing else); `join_letters` puts spelt words together; `addresses` finds postal addresses and `correct_address`
     changes one part of a noted address; `when` reads a wish for a time (`bare` allows a lone number, as the answer to
     "what time?"); `answer` takes what stands before and behind an answer off ("it's …, please"); `labels` are the words
     that a contact would call a variable by; `ordinal` reads "the second one" as 1 out of `count`; `word_correction`
@@ -98,6 +103,7 @@ class Language:
     code: str
     digits: Callable[[str], str]
     intents: Callable[[str], frozenset[Intent]]
+    wants: Callable[[str, Intent], bool]
     spoken_emails: Callable[[str, bool], list[Found]]
     join_letters: Callable[[str], str]
     addresses: Callable[[str], list[Found]]

@@ -26,8 +26,13 @@ class Message:
 
 
 def read_message(content: str, language: Language) -> Message:
+    """The message as it is read for values."""
+    original = one_line(content)
+    return Message(original, language.digits(original))
+
+
+def one_line(content: str) -> str:
     """The first 4,000 characters of `content`, on one line; runs too long to be any value are left out."""
     cut = content[:LIMIT].translate(_QUOTES)
     plain = "".join(c if c.isprintable() else " " for c in unicodedata.normalize("NFC", cut))
-    original = _SPACES.sub(" ", _LONG_RUN.sub(" ", plain)).strip()
-    return Message(original, language.digits(original))
+    return _SPACES.sub(" ", _LONG_RUN.sub(" ", plain)).strip()

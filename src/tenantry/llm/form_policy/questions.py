@@ -28,6 +28,8 @@ def answer_question(turn: Turn, intents: frozenset[Intent]) -> bool:
         (Intent.WHO, _who),
         (Intent.HELP, _help),
         (Intent.WHY, _why),
+        (Intent.DOUBT, _doubt),
+        (Intent.UPSET, _upset),
     ):
         if intent in intents:
             answer(turn)
@@ -53,6 +55,14 @@ def _hours(turn: Turn) -> None:
 
 def _person(turn: Turn) -> None:
     turn.rotate("person")
+
+
+def _doubt(turn: Turn) -> None:
+    turn.rotate("doubt")
+
+
+def _upset(turn: Turn) -> None:
+    turn.rotate("upset")
 
 
 def _who(turn: Turn) -> None:

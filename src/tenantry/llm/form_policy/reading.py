@@ -195,10 +195,16 @@ class Reader:
         variables = self._of_type(VariableType.NUMBER)
         if not variables:
             return
+        plain: list[Amount] = []
         for number in read_numbers(self.left):
-            near = self._label_around(number.start, number.end, variables)
-            if near or self._is_asked(VariableType.NUMBER):
+            if near := self._label_around(number.start, number.end, variables):
                 self._assign(VariableType.NUMBER, number.amount, number.start, number.end, near)
+            else:
+                plain.append(number)
+        # Of several numbers that nothing names, "two adults and a child, so 3", none is surely the answer.
+        if self._is_asked(VariableType.NUMBER) and len({number.amount for number in plain}) == 1:
+            number = plain[0]
+            self._assign(VariableType.NUMBER, number.amount, number.start, number.end, self.asked)
 
     def _names(self) -> None:
         if VariableType.NAME in self._types:
@@ -214,6 +220,7 @@ class Reader:
                 labelled = self._label_before(hit[1], [variable]) is not None
                 if labelled or variable.name not in self.turn.known:
                     self.readings.values.append(Reading(variable, hit[0], hit[0]))
+                    self._blank(hit[1], hit[2])
 
     def _labelled_texts(self) -> None:
         """ "my company is Acme", for texts, names and addresses that are not asked for now."""

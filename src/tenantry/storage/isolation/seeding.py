@@ -46,6 +46,8 @@ async def count_audited(tx: TenantTx, action: str) -> int:
 
 async def hold_run(tx: TenantTx, run_id: str) -> bool:
     """Hold the proof's run until the transaction ends; False when another process holds it."""
+    # It stands idle for as long as the proof takes, which on a busy machine is more than a minute.
+    await tx.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
     return await tx.value("SELECT pg_try_advisory_xact_lock($1, hashtext($2))", _RUNNING, run_id)
 
 

@@ -62,13 +62,15 @@ async def all_tables(tx: TenantTx) -> list[Table]:
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
-    """A foreign key between two tables that both hold rows of tenants; columns are quoted and in pairs."""
+    """A foreign key between two tables that both hold rows of tenants; columns are quoted and in pairs. With `cascades`
+    a child goes with its parent."""
 
     name: str
     child: Table
     parent: Table
     columns: tuple[str, ...]
     parent_columns: tuple[str, ...]
+    cascades: bool
 
     @property
     def of_one_tenant(self) -> bool:
@@ -84,7 +86,7 @@ class ForeignKey:
 
 
 _FOREIGN_KEYS = """
-    SELECT conname, conrelid, confrelid,
+    SELECT conname, conrelid, confrelid, confdeltype = 'c' AS cascades,
         (SELECT array_agg(quote_ident(a.attname) ORDER BY k.position)
          FROM unnest(conkey) WITH ORDINALITY AS k (attnum, position), pg_attribute a
          WHERE a.attrelid = conrelid AND a.attnum = k.attnum) AS columns,
@@ -105,6 +107,7 @@ async def foreign_keys(tx: TenantTx, tables: list[Table]) -> list[ForeignKey]:
             parent=of_tenants[row["confrelid"]],
             columns=tuple(row["columns"]),
             parent_columns=tuple(row["parent_columns"]),
+            cascades=row["cascades"],
         )
         for row in await tx.rows(_FOREIGN_KEYS)
         if row["conrelid"] in of_tenants and row["confrelid"] in of_tenants

@@ -102,7 +102,8 @@ async def publish(
     # Another definition than the draft leaves that as one that has changes to publish.
     of_draft = agent.revision if definition == agent.definition else 0
     await tx.execute(
-        "UPDATE agents SET published = $3, published_revision = $4 WHERE tenant_id = $1 AND id = $2",
+        "UPDATE agents SET published = $3, published_revision = $4, seen_active_at = now(), archived_at = NULL "
+        "WHERE tenant_id = $1 AND id = $2",
         tx.tenant_id,
         agent.id,
         number,

@@ -12,7 +12,7 @@ from tenantry.storage.tenancy import Row, TenantTx
 
 _COLUMNS = (
     "a.tenant_id, a.id, a.owner_member_id, a.revision, a.definition, a.published, a.published_revision, a.tags, "
-    "a.is_template, a.created_at, a.updated_at"
+    "a.is_template, a.created_at, a.updated_at, a.archived_at"
 )
 _definition = msgspec.json.Decoder(AgentDefinition)
 
@@ -28,7 +28,7 @@ VISIBLE = (
 @dataclass(frozen=True, slots=True)
 class AgentFilter:
     """Which agents are meant; what is None or empty is not asked for. `tags` must all be there; `owner_member_id` is
-    of the owner, the tenant's own with `tenants_own`."""
+    of the owner, the tenant's own with `tenants_own`; with `archived`, archived ones are meant too."""
 
     tags: tuple[str, ...] = ()
     owner_member_id: UUID | None = None
@@ -36,6 +36,7 @@ class AgentFilter:
     name: str | None = None
     is_template: bool | None = None
     ids: tuple[UUID, ...] | None = None
+    archived: bool = False
 
 
 def _record_from(row: Row) -> AgentRecord:
@@ -51,6 +52,7 @@ def _record_from(row: Row) -> AgentRecord:
         is_template=row["is_template"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        archived_at=row["archived_at"],
     )
 
 
@@ -79,6 +81,7 @@ async def list_page(
         "AND a.tags @> $5::text[] AND ($6::uuid IS NULL OR a.owner_member_id = $6) "
         "AND (NOT $7 OR a.owner_member_id IS NULL) AND ($8::text IS NULL OR a.name = $8) "
         "AND ($9::boolean IS NULL OR a.is_template = $9) AND ($10::uuid[] IS NULL OR a.id = ANY($10)) "
+        "AND ($11 OR a.archived_at IS NULL) "
         "ORDER BY a.id DESC LIMIT $4",
         tx.tenant_id,
         sees_only,
@@ -90,6 +93,7 @@ async def list_page(
         matching.name,
         matching.is_template,
         None if matching.ids is None else list(matching.ids),
+        matching.archived,
     )
     return [_record_from(row) for row in rows]
 
@@ -120,7 +124,8 @@ async def create(
 async def change(tx: TenantTx, agent_id: UUID, definition: AgentDefinition, *, revision: int) -> AgentRecord | None:
     """Put a new draft in the place of the one with this revision; None when that is no longer the newest."""
     row = await tx.row(
-        "UPDATE agents a SET definition = $3, revision = revision + 1, updated_at = now() "
+        "UPDATE agents a SET definition = $3, revision = revision + 1, updated_at = now(), "
+        "seen_active_at = now(), archived_at = NULL "
         f"WHERE tenant_id = $1 AND id = $2 AND revision = $4 AND deleted_at IS NULL RETURNING {_COLUMNS}",
         tx.tenant_id,
         agent_id,

@@ -11,7 +11,7 @@ from tenantry.domain.conversation import Conversation, Event, Message
 from tenantry.domain.ids import new_id
 from tenantry.domain.memory import Block
 from tenantry.domain.values import VariableValue
-from tenantry.storage.repositories import agent_versions, memory_blocks
+from tenantry.storage.repositories import agent_versions, lifecycle, memory_blocks
 from tenantry.storage.repositories.agent_versions import Serving
 from tenantry.storage.tenancy import Row, TenantTx
 
@@ -25,6 +25,8 @@ _COLUMNS = (
     "(SELECT k.created_at FROM contacts k WHERE k.tenant_id = c.tenant_id AND k.id = c.contact_id) AS contact_since"
 )
 _VISIBLE = "c.tenant_id = $1 AND ($2::uuid IS NULL OR c.owner_member_id IS NULL OR c.owner_member_id = $2)"
+# The conversations `c` that may be seen, for a statement that looks for their contacts.
+SEEN = f"FROM conversations c WHERE {_VISIBLE}"
 
 
 def _conversation_from(row: Row, tenant_id: UUID) -> Conversation:
@@ -56,8 +58,17 @@ class Talk:
     memory: tuple[Block, ...]
 
 
-_TALK = f"{_COLUMNS}, {agent_versions.SERVING_COLUMNS}, {memory_blocks.OF_CONVERSATION}"
+_TALK = f"{_COLUMNS}, {agent_versions.SERVING_COLUMNS}, {memory_blocks.OF_CONVERSATION}, {lifecycle.DORMANT}"
 _JOIN_AGENT = "JOIN agents a ON a.tenant_id = c.tenant_id AND a.id = c.agent_id"
+
+
+async def _taken_up(tx: TenantTx, row: Row | None) -> Talk | None:
+    """The talk of a row, whose agent and contact are in use from now on."""
+    if row is None:
+        return None
+    if row["dormant"]:
+        await lifecycle.used(tx, row["of_agent"], row["contact_id"])
+    return _talk_from(row, tx.tenant_id)
 
 
 def _talk_from(row: Row, tenant_id: UUID) -> Talk:
@@ -113,7 +124,7 @@ async def find(tx: TenantTx, key: ConversationKey, *, agent_id: UUID | None, see
         key.id,
         key.identified,
     )
-    return _talk_from(row, tx.tenant_id) if row else None
+    return await _taken_up(tx, row)
 
 
 async def lock(tx: TenantTx, conversation_id: UUID, *, sees_only: UUID | None) -> Talk | None:
@@ -126,7 +137,7 @@ async def lock(tx: TenantTx, conversation_id: UUID, *, sees_only: UUID | None) -
         sees_only,
         conversation_id,
     )
-    return _talk_from(row, tx.tenant_id) if row else None
+    return await _taken_up(tx, row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,14 +172,16 @@ async def create(tx: TenantTx, new: NewConversation) -> Conversation:
         new.version,
     )
     row = await tx.one(
-        f"SELECT {_COLUMNS} FROM conversations c WHERE c.tenant_id = $1 "
-        "AND (c.id = $2 OR (c.contact_id = $3 AND c.first_agent_id = $4 AND c.external_id = $5)) FOR UPDATE",
+        f"SELECT {_COLUMNS}, {lifecycle.DORMANT} FROM conversations c {_JOIN_AGENT} WHERE c.tenant_id = $1 "
+        "AND (c.id = $2 OR (c.contact_id = $3 AND c.first_agent_id = $4 AND c.external_id = $5)) FOR UPDATE OF c",
         tx.tenant_id,
         conversation_id,
         new.contact_id,
         new.agent_id,
         new.external_id,
     )
+    if row["dormant"]:
+        await lifecycle.used(tx, new.agent_id, new.contact_id)
     return _conversation_from(row, tx.tenant_id)
 
 

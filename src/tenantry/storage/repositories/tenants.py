@@ -76,6 +76,28 @@ async def delete(tx: TenantTx, tenant_id: UUID) -> None:
     await tx.execute("DELETE FROM tenants WHERE id = $1", tenant_id)
 
 
+async def lock(tx: TenantTx) -> bool:
+    """Hold the transaction's tenant, by the operator, so that nothing that refers to it is added; False when there is
+    no such tenant."""
+    return await tx.value("SELECT true FROM tenants WHERE id = $1 FOR UPDATE", tx.tenant_id) is not None
+
+
+async def delete_with_people(tx: TenantTx) -> int:
+    """Remove the transaction's tenant and every row of it, by the operator, and its people who belong to no other
+    tenant; how many people."""
+    people = await tx.rows("SELECT user_id FROM members WHERE tenant_id = $1", tx.tenant_id)
+    await delete(tx, tx.tenant_id)
+    removed = 0
+    for person in people:
+        # Whether somebody is a member elsewhere, no row says that is to be seen here; the foreign key does.
+        await tx.execute("SAVEPOINT person")
+        try:
+            removed += await tx.execute("DELETE FROM users WHERE id = $1", person["user_id"])
+        except asyncpg.ForeignKeyViolationError:
+            await tx.execute("ROLLBACK TO SAVEPOINT person")
+    return removed
+
+
 async def delete_user(tx: TenantTx, email: str) -> None:
     """Remove a person who belongs to no tenant any more, by the operator. Raises Conflict when they still do."""
     try:

@@ -198,6 +198,11 @@ ENGLISH_EXAMPLES = {
     Intent.ANY: "I don't mind",
     Intent.WHY: "why do you need that?",
     Intent.KEEP: "never mind, keep it",
+    Intent.DOUBT: "I need to think about it",
+    Intent.UPSET: "this is ridiculous",
+    Intent.PLEASED: "I am happy with that",
+    Intent.SOLVED: "it works again",
+    Intent.UNSOLVED: "it still does not work",
 }
 
 

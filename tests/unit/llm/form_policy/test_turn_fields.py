@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tenantry.domain.agent import AgentDefinition, TurnField, TurnFieldType
+from tenantry.domain.agent import AgentDefinition, TurnField, TurnFieldType, Variable, VariableType
 from tests.unit.llm.form_policy.talking import ADDRESS, CALENDAR_TOOLS, EMAIL, JON, PHONE, PRICE, Calendar, Talk
 
 CATEGORY = TurnField(
@@ -113,3 +113,88 @@ async def test_once_a_turn_from_the_contacts_words() -> None:
     assert talk.called("check_availability")
     assert talk.fields == {"topics": ["price"]}
     assert talk.field_events == 1
+
+
+STAGE = TurnField("sales_stage", TurnFieldType.CHOICE, choices=("new", "asking", "ready", "done"))
+
+
+@pytest.mark.parametrize(
+    ("choices", "stages"),
+    [
+        (("new", "asking", "more", "ready", "done"), ["new", "more", "more", "ready", "ready", "done"]),
+        (("new", "asking", "ready", "done"), ["new", "asking", "asking", "ready", "ready", "done"]),
+        (("new", "under way", "done"), ["new", "under way", "under way", "under way", "under way", "done"]),
+        (("open", "done"), ["open", "open", "open", "open", "open", "done"]),
+    ],
+)
+async def test_a_stage_follows_the_conversation(choices: tuple[str, ...], stages: list[str]) -> None:
+    talk = Talk(_agent(replace(STAGE, choices=choices), variables=(ADDRESS, EMAIL, PRICE)))
+    told: list[Any] = []
+    for said in ("hello", "12 Elm Street, Springfield", "hm", "jane@example.com", "skip", "yes"):
+        await talk.say(said)
+        told.append(talk.fields["sales_stage"])
+    assert told == stages
+
+
+async def test_a_stage_is_not_done_before_the_appointment_nor_after_it_is_cancelled() -> None:
+    talk = Talk(replace(JON, variables=(EMAIL,), functions=JON.functions, turn_fields=(STAGE,)), Calendar().tools())
+    for said, told in (
+        ("jane@example.com", "ready"),
+        ("yes", "ready"),
+        ("Tuesday at 3", "done"),
+        ("cancel the appointment", "done"),
+        ("yes", "ready"),
+    ):
+        await talk.say(said)
+        assert talk.fields["sales_stage"] == told, said
+
+
+@pytest.mark.parametrize(
+    ("said", "sentiment"),
+    [
+        ("This is unacceptable", "negative"),
+        ("it is still not working", "negative"),
+        ("that is not great", "negative"),
+        ("that is great", "positive"),
+        ("thanks a lot", "positive"),
+        ("great, but it is too expensive", "neutral"),
+        ("twelve boxes", "neutral"),
+    ],
+)
+async def test_sentiment_in_plain_words(said: str, sentiment: str) -> None:
+    field = TurnField("sentiment", TurnFieldType.CHOICE, choices=("positive", "neutral", "negative"))
+    talk = Talk(_agent(field, replace(field, name="customer_sentiment", choices=("good", "bad"))))
+    await talk.say(said)
+    assert talk.fields == {"sentiment": sentiment}
+
+
+async def test_resolved_is_what_was_said_last() -> None:
+    talk = Talk(_agent(TurnField("issue_resolved", TurnFieldType.YES_NO)))
+    for said, resolved in (
+        ("my phone is broken", False),
+        ("it works again", True),
+        ("where are you?", True),
+        ("no, it still does not work", False),
+        ("ok", False),
+    ):
+        await talk.say(said)
+        assert talk.fields == {"issue_resolved": resolved}, said
+
+
+async def test_a_field_has_the_value_of_its_variable_where_that_is_one() -> None:
+    size, urgent = Variable("size", VariableType.NUMBER, "Size?"), Variable("urgent", VariableType.YES_NO, "Urgent?")
+    topic = Variable("topic", VariableType.TEXT, "Topic?")
+    fields = (
+        TurnField("topic", TurnFieldType.LIST),
+        TurnField("size", TurnFieldType.NUMBER, maximum=5),
+        TurnField("urgent", TurnFieldType.YES_NO),
+    )
+    talk = Talk(_agent(*fields, variables=(topic, size, urgent)))
+    await talk.say("hello")
+    assert talk.fields == {"topic": []}
+    for said in ("the bill", "4", "yes"):
+        await talk.say(said)
+    assert talk.fields == {"topic": ["the bill"], "size": 4, "urgent": True}
+    await talk.say("change the size to 6")
+    assert talk.value("size") == 6
+    assert talk.fields == {"topic": ["the bill"], "urgent": True}

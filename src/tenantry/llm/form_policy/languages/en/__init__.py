@@ -3,7 +3,7 @@
 from tenantry.llm.form_policy.language import Language, MoneyWords
 from tenantry.llm.form_policy.languages.en.addresses import addresses, correct_address, tidy_address
 from tenantry.llm.form_policy.languages.en.answers import FILLER, answer, labels, names, word_correction
-from tenantry.llm.form_policy.languages.en.intents import intents, ordinal
+from tenantry.llm.form_policy.languages.en.intents import intents, ordinal, wants
 from tenantry.llm.form_policy.languages.en.numbers import digits
 from tenantry.llm.form_policy.languages.en.phrases import PHRASES
 from tenantry.llm.form_policy.languages.en.speech import (
@@ -24,6 +24,7 @@ LANGUAGE = Language(
     code="en",
     digits=digits,
     intents=intents,
+    wants=wants,
     spoken_emails=spoken_emails,
     join_letters=join_letters,
     addresses=addresses,

@@ -16,7 +16,9 @@ _LEAD = re.compile(
     re.IGNORECASE,
 )
 _TEXT_LEAD = re.compile(
-    r"^\W*(?:(?:well|so|ok|okay|um+|uh+|er+|hmm+)[,. ]+)*(?:(?:it's|it is|that's) )?", re.IGNORECASE
+    r"^\W*(?:(?:well|so|ok|okay|um+|uh+|er+|hmm+|hi|hello|hey|"
+    r"good (?:morning|afternoon|evening))(?: there)?[,.! ]+)*(?:(?:it's|it is|that's) )?",
+    re.IGNORECASE,
 )
 _TRAIL = re.compile(
     r"(?:[,.! ]+(?:please|thanks|thank you|thx|cheers|sir|madam|if possible|i think|i guess)){0,3}[\s,.!]*$",
@@ -64,8 +66,8 @@ def answer(text: str, variable: Variable) -> str:
 _NAME_WORD = r"[^\W\d_][^\W\d_'’.-]*(?:['’.-][^\W\d_]+)*\.?"
 _NAME = re.compile(
     rf"\b(?i:my (?:full |first |last )?name is|my name's|name(?: is)?:|the name is|the name's|"
-    rf"i am called|i'm called|people call me|this is) (?P<name>{_NAME_WORD}(?: {_NAME_WORD}){{0,3}})"
-    rf"|\b(?:I am|I'm|i am|i'm|it's|It's) (?P<proper>[A-Z][\w'’-]+ [A-Z][\w'’-]+)\b"
+    rf"i am called|i'm called|people call me) (?P<name>{_NAME_WORD}(?: {_NAME_WORD}){{0,3}})"
+    rf"|\b(?:I am|I'm|i am|i'm|it's|It's|this is|This is) (?P<proper>[A-Z][\w'’-]+ [A-Z][\w'’-]+)\b"
 )
 _NAME_END = re.compile(
     r" (?:and|my|i|i'm|i'd|from|with|calling|here|speaking|the|at|on|in|but|is|it's|phone|email|"

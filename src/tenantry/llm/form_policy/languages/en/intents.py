@@ -4,6 +4,7 @@ import re
 
 from tenantry.llm.form_policy.language import Intent
 
+_LOOKED_AT = 300
 _POLITE = r"(?:please|thanks|thank you|thx|sir|madam|ma'?am|mate|then|now|for me|though|really|sorry)"
 _START = (
     r"^(?:(?:hi|hello|hey|ok|okay|well|so|oh|um+|uh+|er+|hmm+|sorry|please|and|but|actually|alright|right)[,.! ]+)*"
@@ -177,7 +178,7 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
             r"\bwhat (?:times?|slots?|days?|dates?|openings?|appointments?|availability)\b.{0,40}\b(?:have|"
             r"free|available|open|offer|possible|got|are there|work|suits? you|is there)\b|\bwhat(?:'s|"
             r" is| do you have) (?:available|free|open)\b|\bwhen (?:are|is|would|could|can|do) (?:you|"
-            r"they|he|she|it|we|i)\b.{0,30}\b(?:free|available|have time|come|meet|possible|appointment|"
+            r"they|he|she|it|we|i)\b.{0,30}\b(?:free|available|have time|come|meet|see|view|visit|possible|appointment|"
             r"book)\b|\b(?:any|free|available|open) (?:times?|slots?|appointments?|openings?|availability)\b|"
             r"\banything (?:free|available|open|else|earlier|later|on|in|for)\b|\b(?:other|another|different|"
             r"more|earlier|later) (?:times?|slots?|options?|one|days?)\b|\bavailabilit|\bas soon as (?:possible|"
@@ -246,6 +247,51 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
         _part(r"\b(?:never ?mind|forget (?:it|about it)|(?:leave|keep) (?:it|things) (?:as|like|the way)|keep it)\b"),
     ),
     (
+        Intent.DOUBT,
+        _part(
+            r"\btoo (?:expensive|pricey|costly|much money|complicated|risky|early)\b|\b(?:can'?t|cannot) afford\b|"
+            r"\b(?:over|out of|beyond|not in|above) (?:my|our|the) budget\b|\bcheaper (?:elsewhere|somewhere|at)\b|"
+            r"\bthink (?:about (?:it|this|that)|it over|that over)\b|"
+            r"\bnot (?:so |really |quite )?sure (?:if|whether|it|this|that|about|we|i)\b|\bnot (?:really )?convinced\b|"
+            r"\b(?:worried|concerned|sceptical|skeptical|hesitant)\b|\bwe(?: already|'re already|'ve already) "
+            r"(?:have|use|using|got)\b|\b(?:do not|don'?t) (?:really )?(?:trust|see (?:the point|why))\b|"
+            r"\bnot (?:really )?interested\b"
+        ),
+    ),
+    (
+        Intent.UPSET,
+        _part(
+            r"\b(?:ridiculous|unacceptable|outrageous|furious|angry|terrible|awful|horrible|disgusting|useless|"
+            r"frustrat\w+|annoy(?:ed|ing)|disappoint\w+|fed up|sick of|worst|scam|rip-?off|hate|"
+            r"not (?:happy|great|good)|(?:nobody|no one) (?:answers|helps|cares|replies|responds|"
+            r"listens)|for the (?:second|third|fourth) time)\b"
+        ),
+    ),
+    (
+        Intent.PLEASED,
+        _part(
+            r"(?<!not )(?<!n't )\b(?:great|perfect|wonderful|awesome|excellent|amazing|fantastic|brilliant|lovely|"
+            r"i love|happy|glad|delighted|very helpful)\b"
+        ),
+    ),
+    (
+        Intent.SOLVED,
+        _part(
+            r"\b(?:is|it'?s|it has been|got|been|all|now) (?:now )?(?:solved|fixed|resolved|sorted)\b|"
+            r"\b(?:it |that |everything )?(?:works|working) (?:now|again|fine now)\b|"
+            r"\b(?:that|this) (?:fixed|solved|did) it\b|\bproblem(?: is)? (?:solved|gone)\b|"
+            r"\bgot it (?:working|to work)\b"
+        ),
+    ),
+    (
+        Intent.UNSOLVED,
+        _part(
+            r"\bstill (?:not|broken|the same|down|wrong|waiting|can'?t|cannot|does(?:n'?t| not)|is(?:n'?t| not)|"
+            r"has(?:n'?t| not)|nothing)\b|\b(?:not|isn'?t|hasn'?t been|wasn'?t) (?:yet )?(?:solved|fixed|resolved|"
+            r"sorted|working)\b|\b(?:does|did)(?:n'?t| not) (?:work|help)\b"
+        ),
+    ),
+    (
         Intent.QUESTION,
         _part(
             r"\?\s*$|^(?:(?:and|but|so|ok|okay|well)[, ]+)?(?:what|who|whose|when|where|why|how|which|"
@@ -258,8 +304,14 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
 
 def intents(text: str) -> frozenset[Intent]:
     """All that `text` may want. Only its first 300 characters are looked at: what is longer is about something else."""
-    short = text[:300].strip()
+    short = text[:_LOOKED_AT].strip()
     return frozenset(intent for intent, pattern in _PATTERNS if pattern.search(short))
+
+
+def wants(text: str, intent: Intent) -> bool:
+    """Whether `intents` names this one for `text`, at the cost of this one alone."""
+    short = text[:_LOOKED_AT].strip()
+    return any(pattern.search(short) for named, pattern in _PATTERNS if named is intent)
 
 
 _ORDINALS = {

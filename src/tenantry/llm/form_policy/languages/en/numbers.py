@@ -35,7 +35,7 @@ _AS_A_NUMBER = re.compile(
     rf"|(?<=\bin )|(?<=\btill )|(?<=\bmake it )|(?<=\bfrom )|(?<=\bhalf ))({_SMALL_WORD})\b(?! (?:of|"
     rf"hundred|thousand|million|main))"
     rf"|\b({_SMALL_WORD})(?= (?:[ap]\.?m\b|o'?clock|in the (?:morning|afternoon|evening)|days?\b|"
-    rf"weeks?\b|months?\b|\d|at\b(?= \w+ dot)))",
+    rf"weeks?\b|months?\b|bed(?:room)?s?\b|rooms?\b|people\b|persons?\b|adults?\b|\d|at\b(?= \w+ dot)))",
     re.IGNORECASE,
 )
 _WHOLE = re.compile(rf"\W*(?:(?:number|option|at|about|around|say) )?({_SMALL_WORD})\W*\Z", re.IGNORECASE)

@@ -65,6 +65,12 @@ PHRASES: dict[str, tuple[str, ...]] = {
         "I cannot connect you to a person from here, but your wish is kept with this conversation for the team.",
         "I am an automated assistant and cannot transfer you. Your wish to speak with a person is on record.",
     ),
+    "doubt": (
+        "I understand, that is worth thinking about. I have noted it for the team.",
+        "That is fair. I pass it on as you said it.",
+    ),
+    "upset": ("I am sorry about that.", "I am sorry that this is so annoying."),
+    "solved": ("I am glad to hear that.", "That is good news."),
     "cannot_answer": (
         "I cannot answer that one myself, but your question is kept with this conversation.",
         "That is beyond what I can answer here; your question is on record.",
@@ -174,4 +180,10 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "between_days": ("from {day} to {last}",),
     "at_time": ("at {time}",),
     "then": ("then",),
+    "not_answered": ("Did not say: {label}",),
+    "next_ask": ("Ask for the {label}",),
+    "next_confirm": ("Have the details confirmed",),
+    "next_time": ("Agree on a time for the appointment",),
+    "next_cancel": ("Have the cancellation confirmed",),
+    "next_nothing": ("Nothing is open",),
 }

@@ -1,0 +1,1 @@
+"""How long things are kept, and the export of a tenant, over HTTP."""
