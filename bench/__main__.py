@@ -1,8 +1,9 @@
-"""`make bench`: the cost of a turn and of a streamed chunk, each beside its floor, and where a turn's time goes."""
+"""`make bench`: the cost of a turn and of a streamed chunk beside their floors and where a turn's time goes, what many
+agents and contacts add to it, and how soon a publication is answered elsewhere."""
 
 import asyncio
 
-from bench import stages, streams, turns
+from bench import publication, scale, stages, streams, turns
 
 
 async def main() -> None:
@@ -10,6 +11,8 @@ async def main() -> None:
     await turns.main()
     await stages.main()
     await streams.main()
+    await publication.main()
+    await scale.main()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import aiohttp
@@ -37,13 +38,14 @@ async def drive(
     server: Server,
     postgres: psutil.Process,
     key: str,
-    agent_id: str,
+    agents: Sequence[str],
     run_id: str,
     conversations: int,
     turns: int,
     priming: int,
 ) -> Figures:
-    """Run `conversations` side by side, `turns` each, after `priming` turns of each that do not count.
+    """Run `conversations` side by side, `turns` each, after `priming` turns of each that do not count; they go round
+    the `agents`.
 
     Raises RuntimeError on any answer but 200.
     """
@@ -56,7 +58,7 @@ async def drive(
             for turn in range(first, first + count):
                 body = {
                     "message": MESSAGES[turn % len(MESSAGES)],
-                    "agentId": agent_id,
+                    "agentId": agents[number % len(agents)],
                     "leadId": f"{run_id}-{number}",
                     "conversationId": f"{run_id}-{number}",
                     "idempotencyKey": f"{run_id}-{number}-{turn}",

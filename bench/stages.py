@@ -22,7 +22,7 @@ _METRIC = "tenantry_stage_seconds"
 async def main() -> None:
     """Measure and print; by a server of its own, since measuring costs too."""
     async with tenantry_server(new_folder() / "home", TENANTRY_METRICS_TOKEN=_TOKEN) as up:
-        await drive(up.server, up.postgres, up.key, up.agent_id, secrets.token_hex(6), CONVERSATIONS, TURNS, PRIMING)
+        await drive(up.server, up.postgres, up.key, (up.agent_id,), secrets.token_hex(6), CONVERSATIONS, TURNS, PRIMING)
         seconds, turns = await _stages(up.server.url)
     whole = sum(seconds.values())
     table = Table("stage", "ms/turn", "share", title=f"where the time of a turn goes, {CONVERSATIONS} conversations")

@@ -41,7 +41,7 @@ async def main() -> None:
 async def _round(running: Servers, name: str) -> Figures:
     server = running.tenantry if name == "tenantry" else running.floor
     return await drive(
-        server, running.postgres, running.key, running.agent_id, secrets.token_hex(6), CONVERSATIONS, TURNS, PRIMING
+        server, running.postgres, running.key, (running.agent_id,), secrets.token_hex(6), CONVERSATIONS, TURNS, PRIMING
     )
 
 

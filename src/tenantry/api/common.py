@@ -1,11 +1,11 @@
 """What every feature of the API shares: paging, the way to the database, and whom a request may name."""
 
-from collections.abc import Callable, Sequence
-from typing import Annotated, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Query, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from tenantry.domain.errors import FieldError, InvalidInput
 from tenantry.engine.resources import Resources
@@ -15,6 +15,11 @@ from tenantry.storage.repositories import tenants
 from tenantry.storage.tenancy import Database, TenantTx
 
 Item = TypeVar("Item")
+
+
+def with_examples(*examples: Mapping[str, Any]) -> ConfigDict:
+    """The configuration of what a route takes: no fields but its own, and these examples in its description."""
+    return ConfigDict(extra="forbid", json_schema_extra={"examples": [dict(example) for example in examples]})
 
 
 class Page(BaseModel):

@@ -9,6 +9,20 @@ from fastapi.responses import StreamingResponse
 # Proxies close connections on which nothing comes for long.
 SILENCE_S = 15.0
 COMMENT = b":\n\n"
+# A stream in the API's description (OpenAPI 3.2, 4.14: `itemSchema` is of each event).
+EVENTS: dict[str, Any] = {
+    "text/event-stream": {
+        "itemSchema": {
+            "type": "object",
+            "properties": {
+                "id": {"type": "string"},
+                "event": {"type": "string"},
+                "data": {"type": "string", "contentMediaType": "application/json"},
+            },
+            "required": ["id", "event", "data"],
+        }
+    }
+}
 
 _encode = msgspec.json.Encoder().encode
 

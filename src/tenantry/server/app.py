@@ -14,6 +14,7 @@ from tenantry.lifecycle.sweep import sweep_for_ever
 from tenantry.server import errors
 from tenantry.server.body_limit import BodyLimit
 from tenantry.server.metrics import router as metrics
+from tenantry.server.openapi import DescribedApp
 from tenantry.server.probes import router as probes
 from tenantry.server.runtime import Runtime
 
@@ -34,7 +35,7 @@ def create_app(runtime: Runtime) -> FastAPI:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
 
-    app = FastAPI(
+    app = DescribedApp(
         title="Tenantry",
         summary="The runtime for multi-tenant AI agents.",
         lifespan=lifespan,

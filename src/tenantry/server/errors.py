@@ -6,7 +6,9 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from tenantry.api.problems import problem, problem_of, problem_response
 from tenantry.domain.errors import FieldError, InvalidInput, NotFound, TenantryError
@@ -37,11 +39,24 @@ def _field(location: tuple[str | int, ...]) -> str:
     return ".".join(map(str, rest))
 
 
-def _on_http(_: Request, error: Exception) -> Response:
+def _on_http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
+    if status == 400:
+        # What FastAPI says of a body that is no UTF-8, or nested too deep to be read.
+        return problem(InvalidInput("The body is no JSON that can be read; correct it and send it again."))
     detail = _DETAILS.get(status, str(getattr(error, "detail", "")))
     code = _CODES.get(status, NotFound.code if status == 404 else "http_error")
-    return problem_response(status, problem_of(status, code, detail, retryable=status >= 500))
+    body = problem_of(status, code, detail, retryable=status >= 500)
+    return problem_response(status, body, {"Allow": ", ".join(_methods(request))} if status == 405 else None)
+
+
+def _methods(request: Request) -> list[str]:
+    """What may be done at this path, by all of its routes."""
+    found: set[str] = set()
+    for route in iter_route_contexts(request.app.routes):
+        if route.methods and route.path and compile_path(route.path)[0].match(request.url.path):
+            found |= set(route.methods)
+    return sorted(found)
 
 
 def _on_bug(request: Request, error: Exception) -> Response:

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from tenantry.api.problems import problems
 from tenantry.domain.errors import NotFound, Unauthenticated
 from tenantry.server.runtime import Runtime
 from tenantry.telemetry.telemetry import CONTENT_TYPE
@@ -34,7 +35,7 @@ def _hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-@router.get("/metrics", response_class=Response)
+@router.get("/metrics", response_class=Response, responses=problems(Unauthenticated, NotFound))
 async def metrics(runtime: Annotated[Runtime, Depends(_operator)]) -> Response:
     """What the process has done, in the text format of Prometheus."""
     text = await runtime.telemetry.exposition()

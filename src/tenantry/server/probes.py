@@ -3,6 +3,8 @@
 from fastapi import APIRouter
 
 from tenantry.api.common import Db
+from tenantry.api.problems import problems
+from tenantry.domain.errors import DatabaseUnavailable
 
 router = APIRouter(tags=["probes"])
 
@@ -13,7 +15,7 @@ async def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/readyz")
+@router.get("/readyz", responses=problems(DatabaseUnavailable))
 async def readyz(db: Db) -> dict[str, str]:
     """The process can answer: its database does. Else a 503."""
     async with db.operator() as tx:

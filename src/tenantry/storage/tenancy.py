@@ -11,7 +11,7 @@ import asyncpg
 import msgspec
 from asyncpg.pool import PoolConnectionProxy
 
-from tenantry.domain.errors import DatabaseUnavailable
+from tenantry.domain.errors import DatabaseUnavailable, InvalidInput
 
 Row = asyncpg.Record
 _AWAY = (
@@ -23,6 +23,8 @@ _AWAY = (
     asyncpg.TooManyConnectionsError,
     asyncpg.OperatorInterventionError,  # it shuts down, or cut a statement off that took too long
 )
+# What PostgreSQL keeps in no text: U+0000, and half of a surrogate pair, which UTF-8 cannot write.
+_NO_TEXT = (asyncpg.UntranslatableCharacterError, asyncpg.CharacterNotInRepertoireError, UnicodeEncodeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,8 @@ class _Transaction:
         await self._give_back(conn)
 
     async def _abandon(self, conn: "PoolConnectionProxy[Row]", error: BaseException) -> None:
-        """Roll back and give the connection back. Raises DatabaseUnavailable for what may pass."""
+        """Roll back and give the connection back. Raises DatabaseUnavailable for what may pass, InvalidInput for text
+        that cannot be kept."""
         try:
             await _roll_back(conn, error)
         finally:
@@ -196,6 +199,8 @@ class _Transaction:
         if isinstance(error, asyncpg.TransactionRollbackError):
             detail = "The database gave another request way; nothing was changed, send this one again."
             raise DatabaseUnavailable(detail, retry_after=1) from error
+        if isinstance(error, _NO_TEXT):
+            raise InvalidInput("A text holds U+0000 or half of a surrogate pair; leave those out.") from error
 
     async def _give_back(self, conn: "PoolConnectionProxy[Row]") -> None:
         # What cannot be reset any more is closed by the pool; what the transaction did is decided already.

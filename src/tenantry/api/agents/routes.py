@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, status
 from tenantry.api.agents.lookup import changeable, owned, version_of, visible
 from tenantry.api.agents.schemas import AgentChange, AgentCreate, AgentOut, AgentPage, AgentPreview, ChangeOut, ToolOut
 from tenantry.api.common import AllModels, Cursor, Db, EngineResources, Limit, cut_page, require_member
+from tenantry.api.problems import problems
 from tenantry.auth.principals import CanEditAgents, CanReadAgents
 from tenantry.domain.access import Principal
 from tenantry.domain.agent import AgentDefinition, AgentRecord
@@ -75,7 +76,7 @@ async def read_agent(agent_id: UUID, who: CanReadAgents, db: Db) -> AgentOut:
         return AgentOut.of(await visible(tx, agent_id, who))
 
 
-@router.put("/{agent_id}")
+@router.put("/{agent_id}", responses=problems(Conflict))
 async def change_agent(agent_id: UUID, body: AgentChange, who: CanEditAgents, db: Db, models: AllModels) -> AgentOut:
     """Replace an agent's draft, and with `publish` what answers; a 409 with the `differences` when someone else changed
     it since it was read."""

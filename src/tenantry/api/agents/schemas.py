@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from tenantry.api.common import Page
+from tenantry.api.common import Page, with_examples
 from tenantry.domain.agent import AgentDefinition, AgentRecord, AgentStatus, AgentVersion
 from tenantry.domain.definition_changes import Change, describe
 from tenantry.storage.repositories.personal_agents import PersonalAgent
@@ -17,11 +17,25 @@ Note = Annotated[str, Field(max_length=1000, description="What changed and why, 
 Revision = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
+_EXAMPLE: dict[str, Any] = {
+    "name": "Front desk",
+    "personality": "Helpful, patient and honest.",
+    "greeting": "Hello! How can I help you?",
+    "time_zone": "Europe/London",
+    "region": "GB",
+    "variables": [
+        {"name": "full_name", "type": "name", "question": "What is your name?"},
+        {"name": "email", "type": "email", "question": "Which e-mail address may we write to?"},
+    ],
+    "functions": [{"name": "check_availability"}, {"name": "set_appointment", "variables": ["full_name", "email"]}],
+    "turn_fields": [{"name": "sentiment", "type": "choice", "choices": ["good", "neutral", "bad"]}],
+}
+
 
 class AgentCreate(BaseModel):
     """A new agent. Without `owner_member_id` it is the key's member's; with a tenant's key, the tenant's."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = with_examples({"definition": _EXAMPLE, "tags": ["front-desk"], "publish": True})
     definition: AgentDefinition
     owner_member_id: UUID | None = None
     tags: Annotated[list[Tag], Field(max_length=50)] = []
@@ -32,7 +46,7 @@ class AgentCreate(BaseModel):
 class AgentChange(BaseModel):
     """A new draft for the one that was read with this revision; without `tags` they stay."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = with_examples({"definition": _EXAMPLE, "revision": 1, "publish": True, "note": "Friendlier."})
     definition: AgentDefinition
     revision: Revision
     tags: Annotated[list[Tag], Field(max_length=50)] | None = None
@@ -43,7 +57,7 @@ class AgentChange(BaseModel):
 class Publication(BaseModel):
     """Publish the draft, or only the one that was read with this revision."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = with_examples({"note": "Asks for the e-mail address first."})
     note: Note = ""
     revision: Revision | None = None
 
@@ -51,7 +65,7 @@ class Publication(BaseModel):
 class RollBack(BaseModel):
     """Which version is to answer again."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = with_examples({"version": 1, "note": "The new greeting was too long."})
     version: Number
     note: Note = ""
 

@@ -17,9 +17,11 @@ from tenantry.api.agents.schemas import (
     VersionPage,
 )
 from tenantry.api.common import AllModels, Db, Limit
+from tenantry.api.problems import problems
 from tenantry.auth.principals import CanEditAgents, CanReadAgents
 from tenantry.domain.agent_validation import validate_definition
 from tenantry.domain.definition_changes import changes
+from tenantry.domain.errors import Conflict
 from tenantry.storage.repositories import agent_versions, agents
 
 router = APIRouter(prefix="/api/v1/agents/{agent_id}", tags=["agents"])
@@ -27,7 +29,7 @@ router = APIRouter(prefix="/api/v1/agents/{agent_id}", tags=["agents"])
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
-@router.post("/publish")
+@router.post("/publish", responses=problems(Conflict))
 async def publish_agent(agent_id: UUID, body: Publication, who: CanEditAgents, db: Db, models: AllModels) -> AgentOut:
     """Make the draft the next version, which answers from now on; nothing changes when it is that already. With
     `revision`, a 409 when the draft is not the one that was read."""

@@ -18,11 +18,18 @@ from tenantry.api.conversations.schemas import (
 )
 from tenantry.api.conversations.socket import converse
 from tenantry.api.conversations.stream import STREAM, inbound_message, sse_of
+from tenantry.api.problems import problems
 from tenantry.api.sse import sse_response
 from tenantry.auth.principals import CanReadConversations, CanReply
 from tenantry.domain.access import Principal
 from tenantry.domain.conversation import Conversation
-from tenantry.domain.errors import NotFound
+from tenantry.domain.errors import (
+    AgentNotPublished,
+    BudgetExhausted,
+    NotFound,
+    RateLimited,
+    TurnInProgress,
+)
 from tenantry.engine.accept import open_conversation
 from tenantry.engine.inbound import Inbound, clean_email, clean_reference
 from tenantry.engine.watching import Position, watch
@@ -30,6 +37,8 @@ from tenantry.storage.repositories import conversations
 from tenantry.storage.tenancy import TenantTx
 
 router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
+
+BEGUN = problems(AgentNotPublished, TurnInProgress, RateLimited, BudgetExhausted)
 
 
 @router.get("")
@@ -45,7 +54,7 @@ async def list_conversations(
     return ConversationPage(items=[ConversationOut.of(c) for c in page], next_cursor=next_cursor)
 
 
-@router.post("", status_code=status.HTTP_201_CREATED)
+@router.post("", status_code=status.HTTP_201_CREATED, responses=problems(NotFound, AgentNotPublished))
 async def create_conversation(body: ConversationCreate, who: CanReply, resources: EngineResources) -> ConversationOut:
     """Begin a conversation, for a chat that sends its messages one by one."""
     inbound = Inbound(
@@ -62,7 +71,7 @@ async def create_conversation(body: ConversationCreate, who: CanReply, resources
         return ConversationOut.of(await open_conversation(tx, inbound, resources))
 
 
-@router.post("/{conversation_id}/messages", status_code=status.HTTP_202_ACCEPTED)
+@router.post("/{conversation_id}/messages", status_code=status.HTTP_202_ACCEPTED, responses=BEGUN)
 async def send_message(conversation_id: UUID, body: MessageIn, who: CanReply, engine: TheEngine) -> TurnAcceptedOut:
     """Say something in a conversation; the answer comes in its stream."""
     live = await engine.begin(inbound_message(who, conversation_id, body))

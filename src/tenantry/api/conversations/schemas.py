@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from tenantry.api.common import Page
+from tenantry.api.common import Page, with_examples
 from tenantry.domain.conversation import Conversation, Event
 
 
@@ -67,7 +67,7 @@ class ConversationCreate(BaseModel):
     """A conversation to begin, or the one there is under this `external_id` of this contact. `lead_id` and
     `lead_email` identify the contact; without `agent_id` the tenant's active agent answers."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = with_examples({"lead_id": "customer-17", "external_id": "chat-2041", "topic": "Opening hours"})
     agent_id: UUID | None = None
     lead_id: str | None = None
     lead_email: str | None = None
@@ -78,7 +78,7 @@ class ConversationCreate(BaseModel):
 class MessageIn(BaseModel):
     """What the contact says."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = with_examples({"text": "When are you open?", "idempotency_key": "chat-2041-1"})
     text: str
     model: Annotated[str, Field(max_length=200)] | None = None
     idempotency_key: Annotated[str, Field(min_length=1, max_length=200)] | None = None

@@ -6,14 +6,14 @@ from typing import Any
 from uuid import UUID
 
 from tenantry.api.conversations.schemas import MessageIn
-from tenantry.api.sse import COMMENT, sse
+from tenantry.api.sse import COMMENT, EVENTS, sse
 from tenantry.domain.access import Principal
 from tenantry.engine.inbound import Inbound, clean_message, clean_reference
 from tenantry.engine.watching import StreamEvent
 
 STREAM: dict[int | str, dict[str, Any]] = {
     200: {
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": EVENTS,
         "description": "Events named as in the conversation's record, `delta` for pieces of a reply, and "
         "`turn.restarted` when a turn's events and text begin anew. Each has an `id` to go on from.",
     }

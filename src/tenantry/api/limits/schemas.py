@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tenantry.api.common import with_examples
 from tenantry.domain.limits import LIMIT_NAMES, MOST_MONTHLY, MOST_PER_MINUTE, Budget, LimitValues
 from tenantry.storage.repositories.limits import MemberBudget, WrittenLimits
 
@@ -52,7 +53,7 @@ class LimitsIn(BaseModel):
     """What to change. `own` replaces all that the tenant allows itself, at most what the operator grants; left out, it
     stays. The members named in `member_budgets` get these budgets, the others keep theirs."""
 
-    model_config = _STRICT
+    model_config = with_examples({"own": {"contact_per_minute": 20, "monthly_tokens": 5_000_000}})
     own: LimitValuesModel | None = None
     member_budgets: Annotated[list[MemberBudgetModel], Field(max_length=100)] = []
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, status
 
 from tenantry.api.common import Db
 from tenantry.api.memory.schemas import BlockIn, BlockList, BlockOut
+from tenantry.api.problems import problems
 from tenantry.auth.principals import CanEditAgents, CanReadAgents
 from tenantry.credentials.master_key import ContactHasher
 from tenantry.domain.access import Principal, Scope
@@ -45,7 +46,7 @@ async def list_blocks(
     return BlockList(items=[BlockOut.of(block) for block in found])
 
 
-@router.put("/{label}")
+@router.put("/{label}", responses=problems(Conflict))
 async def put_block(
     agent_id: UUID, label: Label, body: BlockIn, who: CanEditAgents, db: Db, hasher: Hasher
 ) -> BlockOut:

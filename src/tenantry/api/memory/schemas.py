@@ -4,8 +4,9 @@ import unicodedata
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, Field
 
+from tenantry.api.common import with_examples
 from tenantry.domain.memory import DEFAULT_LIMIT, LARGEST_LIMIT, Block
 
 
@@ -23,7 +24,7 @@ class BlockIn(BaseModel):
     """A block as it is to be. `contact` is the leadId of whom it is about, left out for the agent's own; `limit` is in
     characters; with `revision`, only what was read with it is replaced."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = with_examples({"value": "Prefers to be called in the morning.", "contact": "customer-17"})
     value: Annotated[Clean, Field(max_length=LARGEST_LIMIT)]
     limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=LARGEST_LIMIT)
     description: Annotated[Clean, Field(max_length=1000)] = ""

@@ -5,11 +5,12 @@ from uuid import UUID
 from fastapi import APIRouter, status
 
 from tenantry.api.common import Db, EngineResources
+from tenantry.api.problems import problems
 from tenantry.api.providers.schemas import ProviderIn, ProviderList, ProviderOut
 from tenantry.auth.principals import CanEditProviders, CanReadProviders
 from tenantry.credentials.provider_keys import ProviderKeys
 from tenantry.domain.access import Principal
-from tenantry.domain.errors import Forbidden, NotFound
+from tenantry.domain.errors import Conflict, Forbidden, NotFound
 from tenantry.storage.repositories import audit, providers
 from tenantry.storage.tenancy import TenantTx
 
@@ -24,7 +25,7 @@ async def list_providers(who: CanReadProviders, db: Db) -> ProviderList:
     return ProviderList(items=[ProviderOut.of(each.provider, whole=who.whole_tenant) for each in found])
 
 
-@router.post("", status_code=status.HTTP_201_CREATED)
+@router.post("", status_code=status.HTTP_201_CREATED, responses=problems(Conflict))
 async def create_provider(body: ProviderIn, who: CanEditProviders, db: Db, resources: EngineResources) -> ProviderOut:
     """Add a provider; its models can be used at once."""
     _require_whole_tenant(who)
@@ -44,7 +45,7 @@ async def read_provider(provider_id: UUID, who: CanReadProviders, db: Db) -> Pro
     return ProviderOut.of(found.provider, whole=who.whole_tenant)
 
 
-@router.put("/{provider_id}")
+@router.put("/{provider_id}", responses=problems(Conflict))
 async def replace_provider(
     provider_id: UUID, body: ProviderIn, who: CanEditProviders, db: Db, resources: EngineResources
 ) -> ProviderOut:

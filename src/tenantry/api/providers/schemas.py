@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from tenantry.api.common import with_examples
 from tenantry.domain.provider import AnswerMode, Provider, ProviderModel, ProviderSettings, Timeouts
 
 ApiKey = Annotated[
@@ -17,10 +18,17 @@ ApiKey = Annotated[
 ]
 
 
+_EXAMPLE = {
+    "name": "own-models",
+    "base_url": "https://models.example/v1",
+    "models": [{"name": "own/large", "model": "large-2", "input_price": 500_000, "output_price": 1_500_000}],
+}
+
+
 class ProviderIn(BaseModel):
     """A provider as the tenant describes it. Prices are in millionths of a US dollar for a million tokens."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = with_examples(_EXAMPLE) | ConfigDict(hide_input_in_errors=True)
     name: str = Field(min_length=1, max_length=100)
     base_url: str = Field(min_length=1, max_length=1000)
     answer_mode: AnswerMode = "json_schema"

@@ -5,14 +5,14 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from tenantry.api.common import Page
+from tenantry.api.common import Page, with_examples
 from tenantry.domain.provider import SecretName
 
 
 class SecretIn(BaseModel):
     """The value of a secret; it is never shown again."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = with_examples({"value": "what the service asks for"}) | ConfigDict(hide_input_in_errors=True)
     value: SecretStr
 
 

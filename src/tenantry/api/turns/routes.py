@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
 from tenantry.api.common import Db, Limit, TheEngine
+from tenantry.api.problems import problems
 from tenantry.api.turns.schemas import ExplanationOut, MessageOut, TurnOut, UnknownCallOut, UnknownCallPage
 from tenantry.auth.principals import CanReadConversations, CanReply
 from tenantry.domain.access import Principal
@@ -38,7 +39,7 @@ async def cancel_turn(turn_id: UUID, who: CanReply, engine: TheEngine) -> TurnOu
     return TurnOut.of(turn)
 
 
-@router.get("/turns/{turn_id}/explain")
+@router.get("/turns/{turn_id}/explain", responses=problems(Conflict))
 async def explain_turn(turn_id: UUID, who: CanReadConversations, db: Db) -> ExplanationOut:
     """How a turn came about: prompt, tools, raw output, tool calls, models, timings, tokens and cost."""
     async with db.tenant(who.tenant_id) as tx:

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter, ValidationError
 
 from tenantry.api.common import AllModels, Db
+from tenantry.api.problems import problems
 from tenantry.api.sse import sse_response
 from tenantry.auth.principals import CanEditAgents, CanReadAgents, CanReply, bearer_key
 from tenantry.channels.http_reply.asked import ASKED, read_body
@@ -76,7 +77,7 @@ async def read_config(who: CanReadAgents, db: Db, client_id: ClientId = None) ->
         return ConfigOut.of(who.tenant.slug, agent, await _answering(tx, agent))
 
 
-@router.put("/config/active")
+@router.put("/config/active", responses=problems(NotFound, Conflict, AgentNotPublished))
 async def change_config(
     body: ConfigIn, who: CanEditAgents, db: Db, models: AllModels, client_id: ClientId = None
 ) -> ConfigOut:

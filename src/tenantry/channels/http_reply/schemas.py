@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from tenantry.api.common import with_examples
 from tenantry.domain.agent import AgentDefinition, AgentRecord, AppointmentRules, Function, OpeningHours, Variable
 
 _CAMEL = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
@@ -19,7 +20,10 @@ class ReplyIn(BaseModel):
     comes as server-sent events: `accepted`, `delta`, `variable.noted`, `tool.called`, `tool.finished`, `fields.noted`,
     and `done` with the whole answer, or `error` with a problem."""
 
-    model_config = _CAMEL
+    model_config = _CAMEL | with_examples(
+        {"message": "When are you open?", "leadId": "customer-17", "conversationId": "chat-2041"},
+        {"message": "yes", "leadEmail": "ada@example.com", "idempotencyKey": "mail-88-2", "stream": True},
+    )
     message: str
     lead_id: str | None = None
     lead_email: str | None = None
@@ -132,7 +136,7 @@ class ConfigIn(BaseModel):
     """What to change of the active configuration; what is left out stays. `agentId` makes that agent the active one
     first. With `revision`, the change is refused when someone else changed the configuration since."""
 
-    model_config = _CAMEL
+    model_config = _CAMEL | with_examples({"greeting": "Good to see you!", "dosList": ["Say when you do not know."]})
     agent_id: UUID | None = None
     revision: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
     name: str | None = None

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from tenantry.api.problems import problem_body
-from tenantry.api.sse import COMMENT, SILENCE_S, sse
+from tenantry.api.sse import COMMENT, EVENTS, SILENCE_S, sse
 from tenantry.domain.conversation import EventType
 from tenantry.domain.errors import TenantryError
 from tenantry.engine.events import LiveEvent, TurnDone
@@ -15,7 +15,7 @@ from tenantry.engine.watching import RESTARTED, TurnReader
 
 STREAM: dict[int | str, dict[str, Any]] = {
     200: {
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": EVENTS,
         "description": "The answer; with `stream`, its events. An event's `id` is a cursor for "
         "`GET /api/v1/conversations/{conversation_id}/stream`, which goes on from there.",
     },

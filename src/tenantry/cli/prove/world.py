@@ -95,7 +95,6 @@ class Party:
             self.provider_id,
             self.spare_provider_id,
             self.secret_id,
-            self.contact_id,
             self.spare_contact_id,
             self.clone_id,
         )
