@@ -1,6 +1,7 @@
 """Contacts, found by keyed hashes of what identifies them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from tenantry.domain.ids import new_id
@@ -9,28 +10,38 @@ from tenantry.storage.tenancy import TenantTx
 Identity = tuple[str, bytes]
 
 
-async def find(tx: TenantTx, identities: Sequence[Identity]) -> UUID | None:
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """The other end. Its sides in A/B tests follow from `split_key`, the hash of the first identity that it was met by
+    or, without one, random bytes; `is_new` tells that it was met just now."""
+
+    id: UUID
+    split_key: bytes
+    is_new: bool = False
+
+
+async def find(tx: TenantTx, identities: Sequence[Identity]) -> Contact | None:
     """The contact of the first of these identities (kind, hash) that is known."""
     for kind, digest in identities:
-        contact_id = await tx.value(
-            "SELECT contact_id FROM contact_identities WHERE tenant_id = $1 AND kind = $2 AND hash = $3",
+        row = await tx.row(
+            "SELECT c.id, c.split_key FROM contact_identities i JOIN contacts c ON c.tenant_id = i.tenant_id "
+            "AND c.id = i.contact_id WHERE i.tenant_id = $1 AND i.kind = $2 AND i.hash = $3",
             tx.tenant_id,
             kind,
             digest,
         )
-        if contact_id is not None:
-            return contact_id
+        if row is not None:
+            return Contact(row["id"], row["split_key"])
     return None
 
 
-async def find_or_create(tx: TenantTx, identities: Sequence[Identity]) -> UUID:
+async def find_or_create(tx: TenantTx, identities: Sequence[Identity]) -> Contact:
     """The contact of the first known identity, else a new one; identities that nobody has become theirs too."""
-    contact_id = await find(tx, identities)
-    if contact_id is None:
-        contact_id = new_id()
-        await tx.execute("INSERT INTO contacts (tenant_id, id) VALUES ($1, $2)", tx.tenant_id, contact_id)
+    contact = await find(tx, identities)
+    if contact is None:
+        contact = await _create(tx, identities)
     elif len(identities) == 1:
-        return contact_id
+        return contact
     for kind, digest in identities:
         await tx.execute(
             "INSERT INTO contact_identities (tenant_id, kind, hash, contact_id) VALUES ($1, $2, $3, $4) "
@@ -38,11 +49,23 @@ async def find_or_create(tx: TenantTx, identities: Sequence[Identity]) -> UUID:
             tx.tenant_id,
             kind,
             digest,
-            contact_id,
+            contact.id,
         )
     # Of two requests that met the contact first, the one whose identity stayed is right.
     kept = await find(tx, identities)
-    if kept is None or kept == contact_id:
-        return contact_id
-    await tx.execute("DELETE FROM contacts WHERE tenant_id = $1 AND id = $2", tx.tenant_id, contact_id)
+    if kept is None or kept.id == contact.id:
+        return contact
+    await tx.execute("DELETE FROM contacts WHERE tenant_id = $1 AND id = $2", tx.tenant_id, contact.id)
     return kept
+
+
+async def _create(tx: TenantTx, identities: Sequence[Identity]) -> Contact:
+    contact_id = new_id()
+    if identities:
+        split_key = identities[0][1]
+        query = "INSERT INTO contacts (tenant_id, id, split_key) VALUES ($1, $2, $3)"
+        await tx.execute(query, tx.tenant_id, contact_id, split_key)
+    else:
+        query = "INSERT INTO contacts (tenant_id, id) VALUES ($1, $2) RETURNING split_key"
+        split_key = await tx.value(query, tx.tenant_id, contact_id)
+    return Contact(contact_id, split_key, is_new=True)
