@@ -9,6 +9,7 @@ from tenantry.api.conversations.routes import router as conversations
 from tenantry.api.limits.routes import router as limits
 from tenantry.api.memory.routes import router as memory
 from tenantry.api.providers.routes import router as providers
+from tenantry.api.routing.routes import router as routing
 from tenantry.api.secrets.routes import router as secrets
 from tenantry.api.turns.routes import router as turns
 from tenantry.api.usage.routes import router as usage
@@ -16,6 +17,7 @@ from tenantry.api.usage.routes import router as usage
 ROUTERS: tuple[APIRouter, ...] = (
     agents,
     agent_versions,
+    routing,
     memory,
     conversations,
     turns,

@@ -176,7 +176,7 @@ class Draft:
 
     @property
     def handed_over(self) -> HandedOver | None:
-        """Whom the conversation goes to once the turn is stored, when a tool has found somebody; the last one counts."""
+        """Whom the conversation goes to once the turn is stored, if a tool has found somebody; the last one counts."""
         found = (call.output for _, call in sorted(self.calls.items()) if call.name == HAND_OFF)
         outputs = [output for output in found if output["status"] == "ok"]
         return HandedOver.of(outputs[-1]) if outputs else None

@@ -1,5 +1,6 @@
 """Contacts, found by keyed hashes of what identifies them."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -12,8 +13,7 @@ Identity = tuple[str, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """The other end. Its sides in A/B tests follow from `split_key`, the hash of the first identity that it was met by
-    or, without one, random bytes; `is_new` tells that it was met just now."""
+    """The other end. Its sides in A/B tests follow from `split_key`; `is_new` tells that it was met just now."""
 
     id: UUID
     split_key: bytes
@@ -59,13 +59,17 @@ async def find_or_create(tx: TenantTx, identities: Sequence[Identity]) -> Contac
     return kept
 
 
+def split_key_of(identities: Sequence[Identity]) -> bytes:
+    """The split key of a contact that is met by these identities: the hash of the first or, with none, random bytes."""
+    return identities[0][1] if identities else os.urandom(16)
+
+
 async def _create(tx: TenantTx, identities: Sequence[Identity]) -> Contact:
-    contact_id = new_id()
-    if identities:
-        split_key = identities[0][1]
-        query = "INSERT INTO contacts (tenant_id, id, split_key) VALUES ($1, $2, $3)"
-        await tx.execute(query, tx.tenant_id, contact_id, split_key)
-    else:
-        query = "INSERT INTO contacts (tenant_id, id) VALUES ($1, $2) RETURNING split_key"
-        split_key = await tx.value(query, tx.tenant_id, contact_id)
-    return Contact(contact_id, split_key, is_new=True)
+    contact = Contact(new_id(), split_key_of(identities), is_new=True)
+    await tx.execute(
+        "INSERT INTO contacts (tenant_id, id, split_key) VALUES ($1, $2, $3)",
+        tx.tenant_id,
+        contact.id,
+        contact.split_key,
+    )
+    return contact
