@@ -32,30 +32,6 @@ async def read_routing(who: CanReadAgents, db: Db) -> RoutingOut:
         return RoutingOut.of(await routing.get(tx))
 
 
-@router.put("")
-async def change_routing(body: RoutingIn, who: CanEditAgents, db: Db) -> RoutingOut:
-    """Replace the rules; the next conversation on any node goes by them. Every fault is told at once, by its field; a
-    409 with the current `revision` when someone else changed them since they were read."""
-    require_whole_tenant(who)
-    async with db.tenant(who.tenant_id) as tx:
-        await tenants.raise_settings_stamp(tx)
-        if found := await _faults(tx, body.rules):
-            errors = [replace(fault, field=f"rules.{fault.field}") for fault in found]
-            raise InvalidInput("The rules are not valid; correct the named fields.", errors=errors)
-        stored = await routing.put(tx, body.rules, revision=body.revision)
-        if stored is None:
-            current = (await routing.get(tx)).revision
-            raise Conflict(
-                f"The rules are at revision {current}, not {body.revision}; read them again and repeat the change.",
-                extra={"revision": current},
-            )
-        details = {"revision": stored.revision}
-        await audit.record(
-            tx, actor=who.actor, action="routing.changed", target=f"tenant:{who.tenant_id}", details=details
-        )
-    return RoutingOut.of(stored)
-
-
 @router.post("/dry-run")
 async def try_routing(body: DryRunIn, who: CanReadAgents, resources: EngineResources) -> DryRunOut:
     """Who would answer such a conversation, with every step that led there; nothing is written."""
@@ -92,6 +68,30 @@ async def read_results(
         counts = await routing.results(tx, rule, since)
         rules = (await routing.get(tx)).rules
     return ResultsOut.of(rule, _in_order(rules, rule, counts))
+
+
+@router.put("")
+async def change_routing(body: RoutingIn, who: CanEditAgents, db: Db) -> RoutingOut:
+    """Replace the rules; the next conversation on any node goes by them. Every fault is told at once, by its field; a
+    409 with the current `revision` when someone else changed them since they were read."""
+    require_whole_tenant(who)
+    async with db.tenant(who.tenant_id) as tx:
+        await tenants.raise_settings_stamp(tx)
+        if found := await _faults(tx, body.rules):
+            errors = [replace(fault, field=f"rules.{fault.field}") for fault in found]
+            raise InvalidInput("The rules are not valid; correct the named fields.", errors=errors)
+        stored = await routing.put(tx, body.rules, revision=body.revision)
+        if stored is None:
+            current = (await routing.get(tx)).revision
+            raise Conflict(
+                f"The rules are at revision {current}, not {body.revision}; read them again and repeat the change.",
+                extra={"revision": current},
+            )
+        details = {"revision": stored.revision}
+        await audit.record(
+            tx, actor=who.actor, action="routing.changed", target=f"tenant:{who.tenant_id}", details=details
+        )
+    return RoutingOut.of(stored)
 
 
 def require_whole_tenant(who: Principal) -> None:

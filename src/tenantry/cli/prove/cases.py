@@ -6,6 +6,7 @@ from collections.abc import Callable
 from tenantry.cli.prove.agent_cases import AGENT_CASES
 from tenantry.cli.prove.case import ALLOWED, FORBIDDEN, NOT_FOUND, ONLY_OWN, Case, listing, word
 from tenantry.cli.prove.http import SOCKET, Request
+from tenantry.cli.prove.routing_cases import ROUTING_CASES
 from tenantry.cli.prove.world import Party, provider_of
 from tenantry.domain.access import Scope
 
@@ -138,6 +139,7 @@ def _booking_id(party: Party) -> str:
 # Deleting comes last in each group, as the control really does it.
 CASES: dict[str, Case] = {
     **AGENT_CASES,
+    **ROUTING_CASES,
     "POST /api/agent/reply": Case(Scope.REPLY, _reply, NOT_FOUND, ALLOWED, NOT_FOUND, shows=_conversation_id),
     "GET /api/agent/config/active": Case(Scope.AGENTS_READ, _config, ONLY_OWN, ALLOWED, FORBIDDEN),
     "PUT /api/agent/config/active": Case(Scope.AGENTS_WRITE, _change_config, FORBIDDEN, FORBIDDEN, FORBIDDEN),
