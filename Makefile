@@ -10,8 +10,10 @@ UV := $(shell command -v uv 2>/dev/null)
 run: $(STAMP)
 	@exec $(BIN)/tenantry up
 
+# All tests side by side, each file in one process that has a database of its own; what ARGS names, one by one.
+# The order is that of the files, since the long ones are the acceptance tests.
 test: $(STAMP)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(or $(ARGS),-n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder)
 
 check: $(STAMP)
 	$(BIN)/ruff format --check src tests bench

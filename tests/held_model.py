@@ -11,7 +11,7 @@ from aiohttp import web
 from tests.wire_server import DONE, USAGE, chunk, request_faults
 
 # How long is waited for what must come; nothing is ever waited for that long.
-PATIENCE_S = 60.0
+PATIENCE_S = 90.0
 
 
 @dataclass

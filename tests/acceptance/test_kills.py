@@ -6,8 +6,6 @@ TENANTRY_KILLS is how many; 300 are the whole proof.
 import asyncio
 import json
 import os
-import shutil
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +16,7 @@ import pytest
 from tenantry.domain.agent import AgentDefinition
 from tests.acceptance.kill_load import Line, Said
 from tests.acceptance.killing import FINISHED_WITHIN_S, Found, kill_and_look, make_parties, model_at, starter
+from tests.conftest import copied_home, new_home
 from tests.held_model import held_model
 
 KILLS = int(os.environ.get("TENANTRY_KILLS", "12"))
@@ -30,12 +29,10 @@ def form(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def kills_home(form: str) -> Iterator[Path]:
-    """A home that `nobody` can enter, of one form."""
-    folder = Path(tempfile.mkdtemp(prefix=f"tenantry-test-{form}-"))
-    folder.chmod(0o755)
-    yield folder / "home"
-    shutil.rmtree(folder, ignore_errors=True)
+def kills_home(form: str, empty_installation: Path) -> Iterator[Path]:
+    """A home of one form."""
+    with new_home() as made:
+        yield copied_home(empty_installation, made)
 
 
 @pytest.fixture(scope="module")
@@ -142,13 +139,13 @@ async def test_nothing_is_booked_twice(found: Found) -> None:
 LEFT = 20
 
 
-async def test_what_was_left_is_taken_up_side_by_side_while_the_server_answers(home: Path) -> None:
+async def test_what_was_left_is_taken_up_side_by_side_while_the_server_answers(installed: Path) -> None:
     """Were each waited for, a model that hangs would keep the server from answering for as long as it is patient."""
-    parties = await make_parties(home, [AgentDefinition(name="Echo")])
+    parties = await make_parties(installed, [AgentDefinition(name="Echo")])
     headers = {"Authorization": f"Bearer {parties.key}"}
     async with (
         held_model() as model,
-        starter(home, **model_at(model.url)) as server,
+        starter(installed, **model_at(model.url)) as server,
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
     ):
         line = Line(server.url, headers)

@@ -84,18 +84,20 @@ async def test_a_sound_installation_holds_and_is_left_as_it_was(runtime: Runtime
     assert await left_behind(runtime) == []
 
 
-async def test_the_command_fails_by_name_with_one_policy_dropped(home: Path) -> None:
-    async with installation(home) as (runtime, owner):
+async def test_the_command_fails_by_name_with_one_policy_dropped(installed: Path) -> None:
+    async with installation(installed) as (runtime, owner):
         await execute(owner, "DROP POLICY tenant_isolation ON bookings")
-        code, printed = await run(home, "prove")
+        code, printed = await run(installed, "prove")
         assert code == 1, printed
         assert "table bookings has no policy for the app role" in printed
         assert "0 let through" not in printed
         assert await left_behind(runtime) == []
 
 
-async def test_rows_without_row_level_security_are_reached_and_a_table_without_rows_has_no_case(home: Path) -> None:
-    async with installation(home) as (runtime, owner):
+async def test_rows_without_row_level_security_are_reached_and_a_table_without_rows_has_no_case(
+    installed: Path,
+) -> None:
+    async with installation(installed) as (runtime, owner):
         await execute(
             owner,
             "ALTER TABLE messages DISABLE ROW LEVEL SECURITY",
@@ -150,8 +152,8 @@ BROKEN = (
 )
 
 
-async def test_the_catalogue_names_each_thing_that_is_broken_and_nothing_when_it_is_mended(home: Path) -> None:
-    async with installation(home) as (runtime, owner):
+async def test_the_catalogue_names_each_thing_that_is_broken_and_nothing_when_it_is_mended(installed: Path) -> None:
+    async with installation(installed) as (runtime, owner):
         for breaks, mends, named in BROKEN:
             await execute(owner, breaks)
             assert failures(Report(tuple(await catalogue.examine(runtime.db))), named), breaks

@@ -2,14 +2,11 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pexpect
-import pytest
 
-from tenantry.server.runtime import open_runtime
-from tenantry.settings import Settings
+from tenantry.server.runtime import Runtime
 from tests.acceptance.commands import TENANTRY, environment, run
 
 KEY = "sk-live-0123456789abcdefWXYZ"
@@ -31,15 +28,8 @@ async def feed(home: Path, value: str, *arguments: str) -> tuple[int, str]:
     return process.returncode, output.decode()
 
 
-@pytest.fixture
-async def open_home(home: Path) -> AsyncIterator[Path]:
-    """A home whose database runs already, so that each command only joins it."""
-    async with open_runtime(Settings(home=home)):
-        yield home
-
-
-async def test_providers_secrets_and_models_of_a_tenant(open_home: Path) -> None:
-    home = open_home
+async def test_providers_secrets_and_models_of_a_tenant(runtime: Runtime, session_home: Path) -> None:
+    home = session_home
     assert (await run(home, "tenant", "create", "acme"))[0] == 0
     add = ("provider", "add", "mine", "https://models.example/v1", "--tenant", "acme", "--model", "fast=maker/fast-1")
     code, printed = await feed(home, KEY, *add)

@@ -27,6 +27,7 @@ async def test_an_empty_folder_answers_as_the_readme_says_and_leaves_nothing_run
         answer = json.loads(output)
         assert answer["variables"]["property_address"] == "123 Main Street, Springfield"
         assert answer["missing"][0] in ("email", "property_address")
+        await _check_demo_members(server)
         tree = server.tree()
         assert len(tree) > 2
         assert await server.end(signal.SIGINT) == 0
@@ -34,6 +35,18 @@ async def test_an_empty_folder_answers_as_the_readme_says_and_leaves_nothing_run
     async with up(home) as server:
         assert "key create" in server.printed
         assert await server.end(signal.SIGTERM) == 0
+
+
+async def _check_demo_members(server: Up) -> None:
+    """They are those of the requirements."""
+    for email, wanted in (
+        (MARK, {"property_address": True, "email": True, "asking_price": False}),
+        (JON, {"property_address": True, "email": True, "phone": True}),
+    ):
+        agents = await _agents(server, server.key(email))
+        assert [agent["definition"]["name"] for agent in agents] == ["Property Seller Agent"]
+        variables = agents[0]["definition"]["variables"]
+        assert {variable["name"]: variable["required"] for variable in variables} == wanted
 
 
 CALLERS = 100
@@ -94,19 +107,19 @@ async def _kill_in_the_middle(server: Up, callers: list[Caller], key: str, after
     assert await all_gone(tree)
 
 
-async def test_killed_in_a_hundred_conversations_nothing_is_lost_or_booked_twice(home: Path) -> None:
-    async with up(home) as server:
+async def test_killed_in_a_hundred_conversations_nothing_is_lost_or_booked_twice(installed: Path) -> None:
+    async with up(installed) as server:
         key = server.key(JON)
         agent_id = (await _agents(server, key))[0]["id"]
         callers = [Caller(number, agent_id) for number in range(CALLERS)]
         await _kill_in_the_middle(server, callers, key, 150)
     for after in (350, 550):
-        async with up(home) as server:
+        async with up(installed) as server:
             await _kill_in_the_middle(server, callers, key, after)
-    async with up(home) as server:
+    async with up(installed) as server:
         await asyncio.gather(*(caller.talk(server.url, key) for caller in callers))
         assert await server.end(signal.SIGINT) == 0
-    await _check(home, callers)
+    await _check(installed, callers)
 
 
 async def _check(home: Path, callers: list[Caller]) -> None:
@@ -144,16 +157,3 @@ async def _check(home: Path, callers: list[Caller]) -> None:
             if call["name"] == "set_appointment"
         ]  # fmt: skip
         assert told.count("booked") == booked.get(f"call-{caller.number}", 0)
-
-
-async def test_the_demo_members_are_those_of_the_requirements(home: Path) -> None:
-    async with up(home) as server:
-        for email, wanted in (
-            (MARK, {"property_address": True, "email": True, "asking_price": False}),
-            (JON, {"property_address": True, "email": True, "phone": True}),
-        ):
-            agents = await _agents(server, server.key(email))
-            assert [agent["definition"]["name"] for agent in agents] == ["Property Seller Agent"]
-            variables = agents[0]["definition"]["variables"]
-            assert {variable["name"]: variable["required"] for variable in variables} == wanted
-        assert await server.end(signal.SIGINT) == 0

@@ -1,13 +1,38 @@
-"""A client of the real server."""
+"""A client of the real server, and servers of PostgreSQL that nothing is in yet."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+from tenantry.engine import recovery
+from tenantry.engine.turn import Engine
+from tenantry.storage.embedded import EmbeddedServer
+from tests.conftest import copied_home, new_home
+
 Answer = tuple[int, Any]
 Call = Callable[..., Awaitable[Answer]]
+SUPERUSER_PASSWORD = "it's a secret"
+
+
+@pytest.fixture(scope="session")
+async def initialised() -> AsyncIterator[Path]:
+    """A home whose embedded server has been started once; only to be copied."""
+    with new_home() as made:
+        server = EmbeddedServer(made, SUPERUSER_PASSWORD)
+        try:
+            await server.start()
+        finally:
+            await server.stop()
+        yield made
+
+
+@pytest.fixture
+def made_home(home: Path, initialised: Path) -> Path:
+    """The test's own home whose embedded server has been started once, with `SUPERUSER_PASSWORD`."""
+    return copied_home(initialised, home)
 
 
 @pytest.fixture
@@ -27,3 +52,13 @@ async def call(url: str) -> AsyncIterator[Call]:
                 return response.status, body
 
         yield call_
+
+
+@pytest.fixture
+def unwatched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No server of this process takes up abandoned turns by itself: the test says who does, and when."""
+
+    async def take_up(_: Engine, *, sole: bool) -> int:
+        return 0
+
+    monkeypatch.setattr(recovery, "take_up", take_up)

@@ -50,6 +50,13 @@ async def test_a_statement_that_the_server_cuts_off_is_a_database_that_is_away(
             await tx.value("SELECT pg_sleep(60)")
 
 
+async def asleep(database: Database, tenant: TenantForTest, pid: int) -> None:
+    """Wait until the server's process sleeps: what it is told to cancel before, it never hears of."""
+    async with database.tenant(tenant.id) as tx:
+        while await tx.value("SELECT wait_event FROM pg_stat_activity WHERE pid = $1", pid) != "PgSleep":
+            await asyncio.sleep(0.01)
+
+
 async def database_is_asked(database: Database) -> None:
     in_use = database.connections_in_use()
     while database.connections_in_use() == in_use:
@@ -63,18 +70,18 @@ async def test_a_transaction_is_rolled_back_however_often_it_is_cancelled(
 ) -> None:
     complaints: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
-    begun = asyncio.Event()
+    begun: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     async def wait() -> None:
         async with database.tenant(tenant.id) as tx:
-            begun.set()
+            begun.set_result(await tx.value("SELECT pg_backend_pid()"))
             await tx.value("SELECT pg_sleep(60)")
 
     waiting = asyncio.create_task(wait())
     if in_its_first_statement:
         await database_is_asked(database)
     else:
-        await begun.wait()
+        await asleep(database, tenant, await begun)
     while not waiting.done():
         waiting.cancel()
         await asyncio.sleep(0)

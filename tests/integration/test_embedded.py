@@ -20,8 +20,8 @@ from tenantry.storage import cluster as cluster_files
 from tenantry.storage.cluster import Cluster, install_programs, make_folders, server_options, server_user, spawn
 from tenantry.storage.embedded import EmbeddedServer, ServerAddress, running_address, trim_log
 from tenantry.storage.postmaster import is_live_server, read_postmaster
+from tests.integration.conftest import SUPERUSER_PASSWORD as PASSWORD
 
-PASSWORD = "it's a secret"
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="is about what root does")
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
@@ -109,18 +109,18 @@ async def test_cold_then_warm_start_keeps_the_rows(home: Path) -> None:
         assert await one(address, "SHOW listen_addresses") == ""
 
 
-async def test_a_wrong_password_is_refused(home: Path) -> None:
-    async with serving(home):
-        wrong = running_address(home, "wrong")
+async def test_a_wrong_password_is_refused(made_home: Path) -> None:
+    async with serving(made_home):
+        wrong = running_address(made_home, "wrong")
         assert wrong is not None
         with pytest.raises(ConfigurationError, match="refuses postgres"):
             await wrong.connect()
 
 
-async def test_second_owner_is_refused_and_told_who_the_first_is(home: Path) -> None:
-    async with serving(home) as address:
+async def test_second_owner_is_refused_and_told_who_the_first_is(made_home: Path) -> None:
+    async with serving(made_home) as address:
         with pytest.raises(HomeInUse, match=str(os.getpid())):
-            await EmbeddedServer(home, PASSWORD).start()
+            await EmbeddedServer(made_home, PASSWORD).start()
         assert await one(address, "SELECT 1") == 1
 
 
@@ -196,15 +196,15 @@ async def test_cancelled_start_gives_the_home_free(home: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["true", "sleep"])
-async def test_pid_file_of_a_zombie_or_of_another_program(home: Path, command: str) -> None:
-    async with serving(home):
+async def test_pid_file_of_a_zombie_or_of_another_program(made_home: Path, command: str) -> None:
+    async with serving(made_home):
         pass
-    files = Cluster(home)
+    files = Cluster(made_home)
     other = other_program(command)
     try:
         lines = [str(other.pid), str(files.data), "1", "5432", str(files.socket_folder()), "", "", "ready"]
         (files.data / "postmaster.pid").write_text("\n".join(lines) + "\n")
-        async with serving(home) as address:
+        async with serving(made_home) as address:
             assert await one(address, "SELECT 1") == 1
         assert other.poll() is (0 if command == "true" else None)
     finally:
@@ -212,26 +212,26 @@ async def test_pid_file_of_a_zombie_or_of_another_program(home: Path, command: s
         other.wait()
 
 
-async def test_a_stray_server_of_the_data_folder_is_stopped(home: Path) -> None:
-    async with serving(home):
+async def test_a_stray_server_of_the_data_folder_is_stopped(made_home: Path) -> None:
+    async with serving(made_home):
         pass
-    files, user = Cluster(home), server_user()
+    files, user = Cluster(made_home), server_user()
     options = server_options(files)
     stray = spawn(install_programs(files, user) / "postgres", options, user, signal.SIGCONT, files.log)
     wait_until(lambda: (said := read_postmaster(files.data)) is not None and said.ready)
-    assert running_address(home, PASSWORD) is None
-    async with serving(home) as address:
+    assert running_address(made_home, PASSWORD) is None
+    async with serving(made_home) as address:
         assert stray.wait() == 0
         assert await one(address, "SELECT 1") == 1
 
 
-async def test_restart_after_the_server_alone_was_killed(home: Path) -> None:
-    server = EmbeddedServer(home, PASSWORD)
+async def test_restart_after_the_server_alone_was_killed(made_home: Path) -> None:
+    server = EmbeddedServer(made_home, PASSWORD)
     address = await server.start()
     await one(address, "CREATE TABLE kept AS SELECT 1 AS id")
-    os.kill(server_pid(home), signal.SIGKILL)
+    os.kill(server_pid(made_home), signal.SIGKILL)
     await server.stop()
-    async with serving(home) as address:
+    async with serving(made_home) as address:
         assert await one(address, "SELECT id FROM kept") == 1
 
 
@@ -262,20 +262,20 @@ async def test_a_temporary_socket_folder_that_others_can_enter_is_refused(home: 
         folder.rmdir()
 
 
-async def test_no_other_user_reaches_the_socket(home: Path) -> None:
-    async with serving(home) as address:
-        assert Cluster(home).folder.stat().st_mode & 0o077 == 0
+async def test_no_other_user_reaches_the_socket(made_home: Path) -> None:
+    async with serving(made_home) as address:
+        assert Cluster(made_home).folder.stat().st_mode & 0o077 == 0
         if os.geteuid() == 0:
             assert "PermissionError" in connect_as_a_stranger(f"{address.host}/.s.PGSQL.{address.port}")
 
 
 @linux_only
-async def test_the_server_has_its_own_session_and_not_our_lock(home: Path) -> None:
-    async with serving(home):
-        pid = server_pid(home)
+async def test_the_server_has_its_own_session_and_not_our_lock(made_home: Path) -> None:
+    async with serving(made_home):
+        pid = server_pid(made_home)
         assert os.getsid(pid) == pid
-        assert str(Cluster(home).log) in open_files(pid)
-        assert str(Cluster(home).lock) not in open_files(pid)
+        assert str(Cluster(made_home).log) in open_files(pid)
+        assert str(Cluster(made_home).lock) not in open_files(pid)
 
 
 @root_only
@@ -308,14 +308,14 @@ async def test_programs_that_nobody_cannot_read_are_copied_once(home: Path, monk
     assert install_programs(files, user).stat().st_ino == inode
 
 
-async def test_a_server_that_cannot_start_says_why(home: Path) -> None:
-    async with serving(home):
+async def test_a_server_that_cannot_start_says_why(made_home: Path) -> None:
+    async with serving(made_home):
         pass
-    (Cluster(home).data / "PG_VERSION").write_text("17\n")
+    (Cluster(made_home).data / "PG_VERSION").write_text("17\n")
     with pytest.raises(ConfigurationError, match="files are incompatible with server"):
-        await EmbeddedServer(home, PASSWORD).start()
-    (Cluster(home).data / "PG_VERSION").write_text("18\n")
-    async with serving(home) as address:
+        await EmbeddedServer(made_home, PASSWORD).start()
+    (Cluster(made_home).data / "PG_VERSION").write_text("18\n")
+    async with serving(made_home) as address:
         assert await one(address, "SELECT 1") == 1
 
 
@@ -345,13 +345,13 @@ def test_the_log_is_bounded(tmp_path: Path) -> None:
     assert (tmp_path / "postgres.log.1").read_bytes() == b"2" * 11
 
 
-async def test_a_server_that_was_killed_is_started_again(home: Path) -> None:
-    server = EmbeddedServer(home, PASSWORD)
+async def test_a_server_that_was_killed_is_started_again(made_home: Path) -> None:
+    server = EmbeddedServer(made_home, PASSWORD)
     address = await server.start()
     try:
         connection = await address.connect()
         first = await connection.fetchval("SELECT pg_postmaster_start_time()")
-        pid = int((home / "postgres" / "data" / "postmaster.pid").read_text().splitlines()[0])
+        pid = int((made_home / "postgres" / "data" / "postmaster.pid").read_text().splitlines()[0])
         os.kill(pid, signal.SIGKILL)
         while True:
             try:

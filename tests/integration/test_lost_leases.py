@@ -25,6 +25,8 @@ from tests.integration.model_talk import REPLY, Sse, Talk, calling, events, mode
 from tests.integration.valuation_service import Service, serving
 from tests.wire_server import paused, streaming
 
+pytestmark = pytest.mark.usefixtures("unwatched")
+
 
 @dataclass
 class Standstill:

@@ -138,7 +138,7 @@ async def test_a_second_message_is_rejected_where_the_agent_says_so(parallel: Pa
     agent_id = await parallel.agent(on_new_message="reject")
     first = parallel.start(agent_id, "One", "c")
     await parallel.model.until(lambda: parallel.model.open == 1)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         status, told = await parallel.say(agent_id, "Two", "c")
     assert (status >= 400, told["retryable"]) == (True, True)
     assert await parallel.turns() == [("running", "One")]
@@ -151,7 +151,7 @@ async def test_a_second_message_interrupts_where_the_agent_says_so(parallel: Par
     first = parallel.start(agent_id, "One", "c")
     await parallel.model.until(lambda: parallel.model.open == 1)
     second = parallel.start(agent_id, "Two", "c")
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         status, told = await first
     assert (status, told["reply"]) == (200, "You said:")
     parallel.model.may_answer.set()

@@ -19,6 +19,8 @@ from tests.integration.model_talk import MODEL, Talk, calling, model_talk, sayin
 from tests.integration.valuation_service import Service, serving
 from tests.wire_server import streaming
 
+pytestmark = pytest.mark.usefixtures("unwatched")
+
 ORDER = ToolCallRequest("c0", "order_photos", {"email": "ada@example.org"})
 
 

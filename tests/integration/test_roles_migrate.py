@@ -15,13 +15,14 @@ from tenantry.storage.address import ServerAddress, parse_url
 from tenantry.storage.embedded import EmbeddedServer
 from tenantry.storage.migrate import migrate
 from tenantry.storage.roles import APP, OPERATOR, OWNER, RolePasswords, _check_version, ensure_roles
+from tests.integration.conftest import SUPERUSER_PASSWORD
 
 PASSWORDS = RolePasswords(owner="o'w$n%er", app='a"p p\\', operator="operator:/@?&")
 
 
 @pytest.fixture
-async def admin(home: Path) -> AsyncGenerator[ServerAddress]:
-    server = EmbeddedServer(home, "admin")
+async def admin(made_home: Path) -> AsyncGenerator[ServerAddress]:
+    server = EmbeddedServer(made_home, SUPERUSER_PASSWORD)
     try:
         yield await server.start()
     finally:

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from tenantry.api.agents.personal import router as personal_agents
 from tenantry.api.agents.routes import router as agents
 from tenantry.api.agents.versions import router as agent_versions
 from tenantry.api.calendars.routes import router as calendars
@@ -17,6 +18,7 @@ from tenantry.api.usage.routes import router as usage
 ROUTERS: tuple[APIRouter, ...] = (
     agents,
     agent_versions,
+    personal_agents,
     routing,
     memory,
     conversations,

@@ -1,44 +1,10 @@
 """`tenantry doctor`: is everything there that a server on this machine needs."""
 
-import sys
-import time
-from collections.abc import AsyncGenerator, Iterator
-from dataclasses import dataclass
-from importlib.metadata import version
-from zoneinfo import ZoneInfo
-
-import aiohttp
 from rich.console import Console
 from rich.table import Table
-from yarl import URL
 
 from tenantry.cli.local import Home, run, settings_for
-from tenantry.domain.errors import TenantryError
-from tenantry.llm.registry import FORM_POLICY
-from tenantry.server.runtime import open_runtime
-from tenantry.server.serving import bind
-from tenantry.settings import ModelSettings, Settings, TelemetrySettings
-from tenantry.storage.repositories import tenants
-
-_SHORT = aiohttp.ClientTimeout(total=5)
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at. What is not good is to be mended, since it keeps Tenantry from running, or has only
-    to be known."""
-
-    name: str
-    good: bool
-    found: str
-    needed: bool = True
-
-    @property
-    def state(self) -> str:
-        """As it is shown."""
-        if self.good:
-            return "[green]ok[/]"
-        return "[red]mend this[/]" if self.needed else "[yellow]know this[/]"
+from tenantry.settings import Settings
 
 
 def doctor(home: Home = None) -> None:
@@ -48,92 +14,13 @@ def doctor(home: Home = None) -> None:
 
 
 async def _doctor(settings: Settings) -> int:
+    # Imported here with all that serves, which takes a second that other commands need not wait.
+    from tenantry.cli.checks import check
+
     table = Table("what", "state", "found")
     bad = 0
-    async for check in _checks(settings):
-        bad += not check.good and check.needed
-        table.add_row(check.name, check.state, check.found)
+    async for looked_at in check(settings):
+        bad += not looked_at.good and looked_at.needed
+        table.add_row(looked_at.name, looked_at.state, looked_at.found)
     Console().print(table)
     return 1 if bad else 0
-
-
-async def _checks(settings: Settings) -> AsyncGenerator[Check]:
-    yield Check("Python", sys.version_info >= (3, 11), sys.version.split()[0])
-    yield Check("Tenantry", True, version("tenantry"))
-    zone = ZoneInfo("Europe/London").key
-    yield Check("time zones", True, f"tzdata {version('tzdata')} ({zone} is known)")
-    yield await _model(settings.model)
-    for check in _telemetry(settings.telemetry):
-        yield check
-    yield await _port(settings)
-    began = time.perf_counter()
-    try:
-        async with open_runtime(settings) as runtime:
-            took = time.perf_counter() - began
-            where = "the server of DATABASE_URL" if settings.database.url else f"embedded in {settings.home}"
-            yield Check("database", True, f"{where}, open in {took:.2f} s, schema up to date")
-            async with runtime.db.operator() as tx:
-                there = await tenants.list_all(tx)
-            yield Check("tenants", True, ", ".join(tenant.slug for tenant in there) or "none yet")
-            yield _redis(await runtime.resources.limiter.redis_reachable())
-    except TenantryError as error:
-        yield Check("database", False, error.detail)
-
-
-async def _model(settings: ModelSettings | None) -> Check:
-    """Whether the installation's provider answers for its list of models. It is nowhere needed: the form policy is."""
-    if settings is None:
-        return Check("models", True, f"{FORM_POLICY}, which needs no key and no network")
-    chain = ", ".join((*settings.chain, FORM_POLICY))
-    headers = {"Authorization": f"Bearer {settings.api_key}"} if settings.api_key else {}
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=_SHORT, headers=headers) as session,
-            session.get(f"{settings.base_url.rstrip('/')}/models") as response,
-        ):
-            status = response.status
-    except (aiohttp.ClientError, ValueError, TimeoutError) as error:
-        problem = f"cannot be reached ({type(error).__name__})"
-    else:
-        problem = "refuses the key" if status in {401, 403} else f"answers {status}" if status >= 500 else ""
-    told = f"{_without_password(settings.base_url)} {problem or 'answers'}: {chain}"
-    return Check("models", not problem, told, needed=False)
-
-
-def _redis(reachable: bool | None) -> Check:
-    if reachable is None:
-        return Check("Redis", True, "not set up (REDIS_URL); each process counts messages for itself")
-    told = "answers; all processes count messages together" if reachable else "is away; each process counts for itself"
-    return Check("Redis", reachable, told, needed=False)
-
-
-def _telemetry(settings: TelemetrySettings) -> Iterator[Check]:
-    off = "off; TENANTRY_METRICS_TOKEN opens GET /metrics"
-    yield Check("metrics", True, "GET /metrics opens with the token" if settings.metrics_token else off)
-    off = "off; OTEL_EXPORTER_OTLP_ENDPOINT says where they go"
-    yield Check("traces", True, f"to {_without_password(settings.traces_url)}" if settings.traces_url else off)
-
-
-def _without_password(url: str) -> str:
-    try:
-        return str(URL(url).with_user(None).with_query(None))
-    except ValueError:
-        return "an address that is no URL"
-
-
-async def _port(settings: Settings) -> Check:
-    where = f"{settings.http.host}:{settings.http.port}"
-    try:
-        bind(settings.http.host, settings.http.port).close()
-    except TenantryError as error:
-        running = await _answers(f"http://{where}/healthz")
-        return Check("address", running, f"Tenantry answers on {where}" if running else error.detail)
-    return Check("address", True, f"{where} is free")
-
-
-async def _answers(url: str) -> bool:
-    try:
-        async with aiohttp.ClientSession() as session, session.get(url) as response:
-            return await response.json() == {"status": "ok"}
-    except (aiohttp.ClientError, ValueError):
-        return False

@@ -8,10 +8,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tenantry.cli.local import OPERATOR, Home, find_tenant, run, settings_for
+from tenantry.cli.local import OPERATOR, Home, find_tenant, open_installation, run, settings_for
 from tenantry.domain.errors import InvalidInput
 from tenantry.domain.limits import LIMIT_NAMES, MOST_MONTHLY, LimitValues, dollars, parse_dollars, parse_rate
-from tenantry.server.runtime import open_runtime
 from tenantry.settings import Settings
 from tenantry.storage.repositories import audit, limits
 
@@ -68,9 +67,9 @@ async def _limits(settings: Settings, slug: str, given: dict[str, _Given]) -> No
             raise value
         if value:
             values[name] = value[0]
-    async with open_runtime(settings) as runtime:
-        tenant = await find_tenant(runtime.db, slug)
-        async with runtime.db.operator(tenant.id) as tx:
+    async with open_installation(settings) as installation:
+        tenant = await find_tenant(installation.db, slug)
+        async with installation.db.operator(tenant.id) as tx:
             written = await limits.written(tx)
             granted = replace(written.granted, **values)
             if values:

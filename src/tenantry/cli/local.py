@@ -4,24 +4,28 @@ import asyncio
 import sys
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
 import uvloop
 
 from tenantry.auth.api_keys import hash_key, make_key
+from tenantry.credentials.master_key import load_master_key
+from tenantry.credentials.vault import Vault
 from tenantry.domain.access import Scope
 from tenantry.domain.errors import NotFound, TenantryError
 from tenantry.domain.tenant import Tenant
 from tenantry.server.logs import configure_logs
-from tenantry.server.runtime import Runtime, open_runtime
-from tenantry.server.serving import bind, serving
 from tenantry.settings import Settings, load_settings
+from tenantry.storage.opening import open_database
 from tenantry.storage.repositories import api_keys, audit, tenants
 from tenantry.storage.tenancy import Database
+
+if TYPE_CHECKING:
+    from tenantry.server.runtime import Runtime
 
 OPERATOR = "operator:cli"
 Home = Annotated[Path | None, typer.Option(help="Folder of the installation; else TENANTRY_HOME.", show_default=False)]
@@ -46,6 +50,22 @@ def run(command: Coroutine[Any, Any, int | None]) -> None:
     except KeyboardInterrupt as error:
         raise typer.Exit(130) from error
     raise typer.Exit(code or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What an operator's command works on: the database, and the vault of what is sealed in it."""
+
+    db: Database
+    vault: Vault
+
+
+@asynccontextmanager
+async def open_installation(settings: Settings) -> AsyncGenerator[Installation]:
+    """Open the installation without what serves. Raises ConfigurationError and DatabaseUnavailable."""
+    master = load_master_key(settings.home, settings.master_key)
+    async with open_database(settings.home, settings.database, master.password) as opened:
+        yield Installation(opened.db, Vault(master))
 
 
 async def find_tenant(db: Database, slug: str) -> Tenant:
@@ -81,8 +101,12 @@ async def passing_key(db: Database, tenant_id: UUID, member_id: UUID | None = No
 
 
 @asynccontextmanager
-async def local_server(settings: Settings) -> AsyncGenerator[tuple[Runtime, str]]:
+async def local_server(settings: Settings) -> AsyncGenerator[tuple["Runtime", str]]:
     """The installation, served on a loopback port of its own for as long as one command runs."""
+    # Imported here since it takes a second, which the commands that do not serve need not wait.
+    from tenantry.server.runtime import open_runtime
+    from tenantry.server.serving import bind, serving
+
     configure_logs("warning" if settings.log_level == "info" else settings.log_level)
     async with open_runtime(settings) as runtime, serving(runtime, bind("127.0.0.1", 0)) as url:
         yield runtime, url

@@ -8,12 +8,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tenantry.cli.local import OPERATOR, Home, find_tenant, run, settings_for
+from tenantry.cli.local import OPERATOR, Home, find_tenant, open_installation, run, settings_for
 from tenantry.cli.tenants import TenantOption
 from tenantry.credentials.provider_keys import ProviderKeys
+from tenantry.credentials.secret_store import SecretStore
 from tenantry.domain.errors import NotFound
 from tenantry.domain.provider import AnswerMode, ProviderModel, ProviderSettings, validate_secret
-from tenantry.server.runtime import open_runtime
 from tenantry.settings import Settings
 from tenantry.storage.repositories import audit, providers, secrets, tenants
 from tenantry.storage.tenancy import TenantTx
@@ -40,10 +40,10 @@ def provider_add(
 
 
 async def _provider_add(settings: Settings, slug: str, provider: ProviderSettings, api_key: str) -> None:
-    async with open_runtime(settings) as runtime:
-        tenant = await find_tenant(runtime.db, slug)
-        async with runtime.db.tenant(tenant.id) as tx:
-            made = await ProviderKeys(runtime.resources.vault).create(tx, provider, api_key)
+    async with open_installation(settings) as installation:
+        tenant = await find_tenant(installation.db, slug)
+        async with installation.db.tenant(tenant.id) as tx:
+            made = await ProviderKeys(installation.vault).create(tx, provider, api_key)
             await audit.record(tx, actor=OPERATOR, action="provider.created", target=f"provider:{made.id}")
     print(f"provider {provider.name} {made.id} of {slug}")
 
@@ -56,9 +56,9 @@ def provider_list(tenant: TenantOption, home: Home = None) -> None:
 
 async def _provider_list(settings: Settings, slug: str) -> None:
     table = Table("name", "base URL", "answer mode", "models", "key")
-    async with open_runtime(settings) as runtime:
-        tenant = await find_tenant(runtime.db, slug)
-        async with runtime.db.tenant(tenant.id) as tx:
+    async with open_installation(settings) as installation:
+        tenant = await find_tenant(installation.db, slug)
+        async with installation.db.tenant(tenant.id) as tx:
             found = [each.provider for each in await providers.list_all(tx)]
     for each in found:
         own = each.settings
@@ -74,9 +74,9 @@ def provider_remove(name: str, tenant: TenantOption, home: Home = None) -> None:
 
 
 async def _provider_remove(settings: Settings, slug: str, name: str) -> None:
-    async with open_runtime(settings) as runtime:
-        tenant = await find_tenant(runtime.db, slug)
-        async with runtime.db.tenant(tenant.id) as tx:
+    async with open_installation(settings) as installation:
+        tenant = await find_tenant(installation.db, slug)
+        async with installation.db.tenant(tenant.id) as tx:
             ids = (each.provider.id for each in await providers.list_all(tx) if each.provider.settings.name == name)
             provider_id = next(ids, None)
             if provider_id is None or not await providers.delete(tx, provider_id):
@@ -93,10 +93,12 @@ def secret_set(name: str, tenant: TenantOption, member: MemberOption = None, hom
 
 async def _secret_set(settings: Settings, slug: str, email: str | None, name: str, value: str) -> None:
     validate_secret(name, value)
-    async with open_runtime(settings) as runtime:
-        tenant = await find_tenant(runtime.db, slug)
-        async with runtime.db.tenant(tenant.id) as tx:
-            secret = await runtime.resources.secrets.put(tx, await _owner(tx, email), name, value)
+    async with open_installation(settings) as installation:
+        tenant = await find_tenant(installation.db, slug)
+        async with installation.db.tenant(tenant.id) as tx:
+            secret = await SecretStore(installation.db, installation.vault).put(
+                tx, await _owner(tx, email), name, value
+            )
             await audit.record(tx, actor=OPERATOR, action="secret.put", target=f"secret:{secret.id}")
     print(f"secret {name} of {email or slug} is set")
 
@@ -109,9 +111,9 @@ def secret_list(tenant: TenantOption, home: Home = None) -> None:
 
 async def _secret_list(settings: Settings, slug: str) -> None:
     table = Table("name", "owner", "set")
-    async with open_runtime(settings) as runtime:
-        tenant = await find_tenant(runtime.db, slug)
-        async with runtime.db.tenant(tenant.id) as tx:
+    async with open_installation(settings) as installation:
+        tenant = await find_tenant(installation.db, slug)
+        async with installation.db.tenant(tenant.id) as tx:
             emails = {member.id: member.email for member in await tenants.list_members(tx)}
             before: UUID | None = None
             while page := await secrets.list_page(tx, sees_only=None, before=before, limit=_PAGE):
@@ -130,9 +132,9 @@ def secret_remove(name: str, tenant: TenantOption, member: MemberOption = None, 
 
 
 async def _secret_remove(settings: Settings, slug: str, email: str | None, name: str) -> None:
-    async with open_runtime(settings) as runtime:
-        tenant = await find_tenant(runtime.db, slug)
-        async with runtime.db.tenant(tenant.id) as tx:
+    async with open_installation(settings) as installation:
+        tenant = await find_tenant(installation.db, slug)
+        async with installation.db.tenant(tenant.id) as tx:
             secret_id = await secrets.delete(tx, await _owner(tx, email), name)
             if secret_id is None:
                 raise NotFound(f"{email or slug} has no secret {name!r}; `tenantry secret list` shows the names.")

@@ -8,14 +8,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tenantry.cli.local import OPERATOR, Home, find_tenant, new_key, run, settings_for
+from tenantry.cli.local import OPERATOR, Home, find_tenant, new_key, open_installation, run, settings_for
 from tenantry.domain.access import Scope
 from tenantry.domain.errors import InvalidInput, NotFound
 from tenantry.domain.ids import new_id, parse_id
 from tenantry.domain.tenant import Member, Role
 from tenantry.engine.inbound import clean_email
-from tenantry.llm.registry import FORM_POLICY
-from tenantry.server.runtime import open_runtime
 from tenantry.settings import Settings
 from tenantry.storage.repositories import api_keys, audit, tenants
 from tenantry.storage.tenancy import TenantTx
@@ -44,7 +42,7 @@ async def _tenant_create(settings: Settings, slug: str, name: str, time_zone: st
     if time_zone not in available_timezones():
         raise InvalidInput(f"{time_zone!r} is no IANA time zone, such as Europe/London.")
     tenant_id = new_id()
-    async with open_runtime(settings) as runtime, runtime.db.operator(tenant_id) as tx:
+    async with open_installation(settings) as installation, installation.db.operator(tenant_id) as tx:
         await tenants.create(tx, slug, name, time_zone, tenant_id)
         await audit.record(tx, actor=OPERATOR, action="tenant.created", target=f"tenant:{tenant_id}")
     print(f"tenant {slug} {tenant_id}")
@@ -57,7 +55,7 @@ def tenant_list(home: Home = None) -> None:
 
 
 async def _tenant_list(settings: Settings) -> None:
-    async with open_runtime(settings) as runtime, runtime.db.operator() as tx:
+    async with open_installation(settings) as installation, installation.db.operator() as tx:
         for tenant in await tenants.list_all(tx):
             print(f"{tenant.slug}\t{tenant.id}\t{tenant.name}")
 
@@ -75,11 +73,11 @@ def tenant_models(
 async def _tenant_models(settings: Settings, slug: str, names: tuple[str, ...]) -> None:
     wrong = [name for name in names if not re.fullmatch(r"[\x21-\x7e]{1,200}", name)]
     if wrong:
-        raise InvalidInput(f"{wrong[0]!r} is no name of a model, such as {FORM_POLICY}.")
-    async with open_runtime(settings) as runtime:
-        tenant = await find_tenant(runtime.db, slug)
+        raise InvalidInput(f"{wrong[0]!r} is no name of a model, such as openai/gpt-5-mini.")
+    async with open_installation(settings) as installation:
+        tenant = await find_tenant(installation.db, slug)
         if names:
-            async with runtime.db.operator(tenant.id) as tx:
+            async with installation.db.operator(tenant.id) as tx:
                 await tenants.set_allowed_models(tx, names)
                 details = {"allowed_models": names}
                 await audit.record(
@@ -104,9 +102,9 @@ async def _member_add(settings: Settings, email: str, slug: str, role: Role, nam
     address = clean_email("email", email)
     if address is None:
         raise InvalidInput("Give the member's e-mail address.")
-    async with open_runtime(settings) as runtime:
-        tenant = await find_tenant(runtime.db, slug)
-        async with runtime.db.operator(tenant.id) as tx:
+    async with open_installation(settings) as installation:
+        tenant = await find_tenant(installation.db, slug)
+        async with installation.db.operator(tenant.id) as tx:
             member_id = await tenants.add_member(tx, address, role, name or address.partition("@")[0])
             await audit.record(tx, actor=OPERATOR, action="member.added", target=f"member:{member_id}")
     print(f"member {member_id} ({role}) of {slug}")
@@ -125,11 +123,11 @@ def key_create(
 
 
 async def _key_create(settings: Settings, slug: str, email: str | None, name: str, scopes: frozenset[Scope]) -> None:
-    async with open_runtime(settings) as runtime:
-        tenant = await find_tenant(runtime.db, slug)
-        async with runtime.db.operator(tenant.id) as tx:
+    async with open_installation(settings) as installation:
+        tenant = await find_tenant(installation.db, slug)
+        async with installation.db.operator(tenant.id) as tx:
             member = await _member(tx, email) if email else None
-        _, key = await new_key(runtime.db, tenant.id, name, member.id if member else None, scopes)
+        _, key = await new_key(installation.db, tenant.id, name, member.id if member else None, scopes)
     print(key)
 
 
@@ -141,9 +139,9 @@ def key_list(tenant: TenantOption, home: Home = None) -> None:
 
 async def _key_list(settings: Settings, slug: str) -> None:
     table = Table("id", "name", "member", "scopes", "created")
-    async with open_runtime(settings) as runtime:
-        tenant = await find_tenant(runtime.db, slug)
-        async with runtime.db.tenant(tenant.id) as tx:
+    async with open_installation(settings) as installation:
+        tenant = await find_tenant(installation.db, slug)
+        async with installation.db.tenant(tenant.id) as tx:
             emails = {member.id: member.email for member in await tenants.list_members(tx)}
             for key in await api_keys.list_in_use(tx):
                 of = emails.get(key.member_id, "removed") if key.member_id else "(tenant)"
@@ -159,9 +157,9 @@ def key_revoke(key_id: str, tenant: TenantOption, home: Home = None) -> None:
 
 async def _key_revoke(settings: Settings, slug: str, key_id: str) -> None:
     identifier = parse_id(key_id)
-    async with open_runtime(settings) as runtime:
-        tenant = await find_tenant(runtime.db, slug)
-        async with runtime.db.operator(tenant.id) as tx:
+    async with open_installation(settings) as installation:
+        tenant = await find_tenant(installation.db, slug)
+        async with installation.db.operator(tenant.id) as tx:
             if identifier is None or not await api_keys.revoke(tx, identifier):
                 raise NotFound(f"{slug} has no key {key_id!r} in use; `tenantry key list --tenant {slug}` shows them.")
             await audit.record(tx, actor=OPERATOR, action="key.revoked", target=f"key:{identifier}")

@@ -11,8 +11,6 @@ from rich.console import Console
 from tenantry.cli.demo.seed import JON, MARK, DemoKeys, seed
 from tenantry.cli.local import Home, run, settings_for
 from tenantry.server.logs import configure_logs
-from tenantry.server.runtime import open_runtime
-from tenantry.server.serving import bind, serving
 from tenantry.settings import HttpSettings, Settings
 from tenantry.storage.repositories import tenants
 from tenantry.storage.tenancy import Database
@@ -31,6 +29,10 @@ def up(
 
 
 async def _up(settings: Settings, demo_data: bool) -> None:
+    # Imported here since it takes a second, which the commands that do not serve need not wait.
+    from tenantry.server.runtime import open_runtime
+    from tenantry.server.serving import bind, serving
+
     configure_logs(settings.log_level)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

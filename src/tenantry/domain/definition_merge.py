@@ -9,7 +9,6 @@ from tenantry.domain.agent_validation import definition_faults
 from tenantry.domain.definition_changes import Change, changes
 from tenantry.domain.definition_tree import (
     Tree,
-    arranged,
     definition_of,
     is_texts,
     is_tree,
@@ -18,6 +17,7 @@ from tenantry.domain.definition_tree import (
     tree_of,
 )
 from tenantry.domain.errors import FieldError, InvalidInput
+from tenantry.domain.url_template import placeholders
 
 # Lists of texts in which each counts by itself; in the others, such as choices, all hang together.
 _SETS = frozenset({"dos", "donts", "purposes", "variables"})
@@ -152,8 +152,16 @@ def _united(base: list[str], mine: list[str], theirs: list[str]) -> list[str]:
 
 
 def _in_order(names: list[str], base: list[str], mine: list[str], theirs: list[str]) -> list[str]:
-    only_theirs_moved = _moved(base, theirs) and not _moved(base, mine)
-    return arranged(names, theirs, mine) if only_theirs_moved else arranged(names, mine, theirs)
+    """The names, each one in mine or theirs: in the order of the one that leads, the other's after their neighbour."""
+    lead, other = (theirs, mine) if _moved(base, theirs) and not _moved(base, mine) else (mine, theirs)
+    found = [name for name in lead if name in names]
+    place = 0
+    for name in other:
+        if name in names:
+            if name not in found:
+                found.insert(place, name)
+            place = found.index(name) + 1
+    return found
 
 
 def _moved(before: list[str], after: list[str]) -> bool:
@@ -180,15 +188,23 @@ def _remedies(path: str, tree: Tree, side: Tree) -> Iterator[str]:
     for length in range(len(parts), 1, -1):
         yield ".".join(parts[:length])
     if is_function:
-        yield from (f"variables.{name}" for name in _used_variables(side, parts[1]))
+        yield from (f"variables.{name}" for name in _variables_of_address(side, parts[1]))
     yield parts[0]
     yield "variables"
     yield ""
 
 
-def _used_variables(tree: Tree, function: str) -> list[str]:
+def _function(tree: Tree, name: str) -> Tree:
     functions = tree.get("functions")
-    return functions.get(function, {}).get("variables", []) if is_tree(functions) else []
+    return functions.get(name, {}) if is_tree(functions) else {}
+
+
+def _used_variables(tree: Tree, function: str) -> list[str]:
+    return _function(tree, function).get("variables", [])
+
+
+def _variables_of_address(tree: Tree, function: str) -> list[str]:
+    return placeholders(_function(tree, function).get("http", {}).get("url", ""))
 
 
 def _lost_variables(tree: Tree, function: str) -> list[str]:

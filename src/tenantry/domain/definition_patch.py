@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from tenantry.domain.agent import AgentDefinition
-from tenantry.domain.definition_tree import ORDER, Tree, arranged, definition_of, is_texts, is_tree, names_in, tree_of
+from tenantry.domain.definition_tree import ORDER, Tree, definition_of, is_tree, names_in, tree_of
 
 
 def patched(definition: AgentDefinition, patch: Mapping[str, Any]) -> AgentDefinition:
     """The definition with the patch's values in the place of its own; null takes out, or sets back to the default.
 
     Items are found by name: `{"variables": {"email": {"question": "And your email?"}, "phone": null}}`. A list takes
-    the place of the whole list. A new item comes last; `$order` beside the items puts those that it names in that
-    order, each other one after its neighbour. Raises InvalidInput that names every field at fault.
+    the place of the whole list. A new item comes last; `$order` beside the items names those that come first, in
+    order. Raises InvalidInput that names every field at fault.
     """
     return definition_of(_applied(tree_of(definition), patch))
 
@@ -29,9 +29,6 @@ def _applied(target: object, patch: Mapping[str, Any]) -> Tree:
             result.pop(key, None)
         elif isinstance(value, Mapping):
             result[key] = _applied(result.get(key), cast(Mapping[str, Any], value))
-        elif key == ORDER and is_texts(value):
-            names = names_in(result)
-            result[ORDER] = arranged([*value, *names], value, names)
         else:
             result[key] = value
     return result

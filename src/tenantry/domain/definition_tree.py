@@ -1,6 +1,6 @@
 """A definition as a tree of JSON values, in which everything that has a name is found by it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from typing import Any, TypeGuard, cast, get_args, get_origin, get_type_hints
@@ -51,25 +51,9 @@ def definition_of(tree: Mapping[str, Any]) -> AgentDefinition:
 
 def names_in(tree: Mapping[str, Any]) -> list[str]:
     """The names of an object's items, or of a record's fields, in order."""
-    names = [name for name in tree if name != ORDER]
     order = tree.get(ORDER)
-    return arranged(names, order, ()) if is_texts(order) else names
-
-
-def arranged(names: Iterable[str], lead: Sequence[str], other: Sequence[str]) -> list[str]:
-    """The names in the order of `lead`; one that is only in `other` comes after its neighbour there, one that is in
-    neither at the end."""
-    left = dict.fromkeys(names)
-    found = [name for name in dict.fromkeys(lead) if name in left]
-    place = 0
-    for name in dict.fromkeys(other):
-        if name not in left:
-            continue
-        if name not in found:
-            found.insert(place, name)
-        place = found.index(name) + 1
-    seen = set(found)
-    return found + [name for name in left if name not in seen]
+    first = order if is_texts(order) else []
+    return [name for name in dict.fromkeys([*first, *tree]) if name in tree and name != ORDER]
 
 
 def is_tree(value: object) -> TypeGuard[Tree]:

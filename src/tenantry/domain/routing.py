@@ -89,7 +89,7 @@ class Condition:
     languages: Annotated[tuple[Annotated[str, MinLen(2), MaxLen(35)], ...], MaxLen(50)] = ()
     tags: Annotated[tuple[Name, ...], MaxLen(50)] = ()
     new_user: bool | None = None
-    metadata: Annotated[tuple[MetadataTest, ...], MaxLen(20)] = ()
+    metadata: Annotated[tuple[MetadataTest, ...], MaxLen(10)] = ()
     time: TimeTest | None = None
 
 

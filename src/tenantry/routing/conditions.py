@@ -1,6 +1,6 @@
 """Whether a rule's condition holds, and which part of it does not."""
 
-from collections.abc import Iterable
+from functools import lru_cache
 
 from tenantry.domain.routing import Condition, Facts, StepCode
 from tenantry.routing import metadata, times
@@ -32,6 +32,7 @@ def in_range(language: str | None, language_range: str) -> bool:
     return tag == wanted or tag.startswith(f"{wanted}-")
 
 
+@lru_cache(maxsize=1024)
 def _folded(language: str) -> str:
     return language.replace("_", "-").lower()
 
@@ -40,5 +41,6 @@ def _told(fact: str | None) -> str:
     return "not known" if fact is None else repr(fact)
 
 
-def _listed(names: Iterable[str]) -> str:
+@lru_cache(maxsize=1024)
+def _listed(names: tuple[str, ...]) -> str:
     return " or ".join(repr(name) for name in names)

@@ -93,8 +93,12 @@ def _condition_faults(at: str, when: Condition) -> Iterator[FieldError]:
     for index, language in enumerate(when.languages):
         if not _LANGUAGE_RANGE.fullmatch(language):
             yield FieldError(f"{at}.languages.{index}", f"{language!r} is no language such as de or de-AT")
+    seen: set[tuple[str, str]] = set()
     for index, test in enumerate(when.metadata):
         yield from _test_faults(f"{at}.metadata.{index}", test)
+        if (test.key, test.test) in seen and test.test not in {"not_equals", "contains"}:
+            yield FieldError(f"{at}.metadata.{index}", f"{test.key!r} is tested by {test.test} twice; make it one test")
+        seen.add((test.key, test.test))
     if when.time is not None:
         yield from _time_faults(f"{at}.time", when.time)
 

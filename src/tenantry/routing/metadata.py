@@ -1,18 +1,22 @@
 """Tests of the metadata: whether one holds, and why not in words that repeat no value but the rule's own."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import repeat
 from typing import cast
 
 from tenantry.domain.routing import MetadataTest, Scalar
 
 
 def value_at(metadata: Mapping[str, object], key: str) -> object:
-    """The value that the key names, with dots into nested objects; None where there is none."""
-    value = cast(object, metadata)
-    for name in key.split("."):
-        if not isinstance(value, Mapping):
+    """The value that the key names, with dots into nested dicts; None where there is none."""
+    if "." not in key:
+        return metadata.get(key)
+    first, *rest = key.split(".")
+    value = metadata.get(first)
+    for name in rest:
+        if not isinstance(value, dict):
             return None
-        value = cast(Mapping[str, object], value).get(name)
+        value = cast(dict[str, object], value).get(name)
     return value
 
 
@@ -23,8 +27,10 @@ def holds(test: MetadataTest, value: object) -> bool:
     match test.test:
         case "exists":
             return True
-        case "equals" | "one_of":
-            return any(same(value, wanted) for wanted in wanted_values(test))
+        case "equals":
+            return same(value, test.value)
+        case "one_of":
+            return any(map(same, repeat(value), wanted_values(test)))
         case "not_equals":
             return not same(value, test.value)
         case "at_least" | "at_most":
@@ -42,9 +48,12 @@ def failure(test: MetadataTest, metadata: Mapping[str, object]) -> str | None:
         return f"metadata has no {test.key!r}"
     if test.test in {"at_least", "at_most"} and not is_number(value):
         return f"metadata {test.key!r} is no number"
-    return f"metadata {test.key!r} {_BUT[test.test]}{', '.join(repr(wanted) for wanted in wanted_values(test))}"
+    wanted = wanted_values(test)
+    more = f" or {len(wanted) - _TOLD} more" if len(wanted) > _TOLD else ""
+    return f"metadata {test.key!r} {_BUT[test.test]}{', '.join(map(repr, wanted[:_TOLD]))}{more}"
 
 
+_TOLD = 5
 _BUT = {
     "equals": "is not ",
     "not_equals": "is ",
@@ -71,6 +80,11 @@ def is_number(value: object) -> bool:
 def same(one: object, other: object) -> bool:
     """Whether two values of JSON are equal; true and 1 are not, as they are to Python."""
     return isinstance(one, bool) == isinstance(other, bool) and one == other
+
+
+def distinct(values: Iterable[Scalar]) -> set[tuple[bool, Scalar]]:
+    """The values as a set in which those are one that are equal in JSON."""
+    return {(isinstance(value, bool), value) for value in values}
 
 
 def _in_bound(test: MetadataTest, value: object) -> bool:

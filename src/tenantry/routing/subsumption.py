@@ -6,7 +6,7 @@ from itertools import combinations
 from tenantry.domain.routing import Condition, MetadataTest
 from tenantry.routing import time_cover
 from tenantry.routing.conditions import in_range
-from tenantry.routing.metadata import holds, is_number, same, wanted_values
+from tenantry.routing.metadata import distinct, holds, is_number, same, wanted_values
 
 
 def implies(narrower: Condition, wider: Condition) -> bool:
@@ -58,6 +58,8 @@ def _test_implies(given: MetadataTest, test: MetadataTest) -> bool:
     if given.key != test.key:
         return False
     if given.test in {"equals", "one_of"}:
+        if test.test in {"equals", "one_of"}:
+            return distinct(wanted_values(given)) <= distinct(wanted_values(test))
         return all(holds(test, value) for value in wanted_values(given))
     if test.test == "not_equals":
         return not holds(given, test.value)

@@ -43,7 +43,8 @@ def _stretches(one: TimeTest, other: TimeTest) -> Iterator[tuple[_Days, _Days]]:
     yield _ANY_WEEK, _ANY_WEEK
     holidays = frozenset(day.toordinal() for day in one.holidays)
     other_holidays = frozenset(day.toordinal() for day in other.holidays)
-    for holiday in holidays | other_holidays:
+    # First those on which only the other is closed: most that is not covered shows there.
+    for holiday in (*(other_holidays - holidays), *holidays):
         yield _around(holiday, holidays), _around(holiday, other_holidays)
 
 

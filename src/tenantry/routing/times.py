@@ -1,8 +1,7 @@
 """Tests of the time: whether now is within some hours of a zone, and those hours in words."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
@@ -12,6 +11,8 @@ from tenantry.domain.routing import TimeTest
 
 # `ZoneInfo` itself holds on to eight zones only.
 _zone = cache(ZoneInfo)
+# Of each day the same hours are asked for with every conversation.
+_open_time = lru_cache(maxsize=4096)(open_time)
 
 
 def holds(test: TimeTest, now: datetime) -> bool:
@@ -30,7 +31,8 @@ def failure(test: TimeTest, now: datetime) -> str | None:
     return f"not now: {local:%A %H:%M} in {test.time_zone} is {place} {described(test.hours)}{holiday}"
 
 
-def described(hours: Sequence[OpeningHours]) -> str:
+@lru_cache(maxsize=1024)
+def described(hours: tuple[OpeningHours, ...]) -> str:
     """The hours as people write them: "mon-fri 09:00-17:00, sat 10:00-14:00"."""
     return ", ".join(f"{_described_days(each)} {each.opens}-{each.closes}" for each in hours)
 
@@ -51,7 +53,7 @@ def _within_hours(test: TimeTest, now: datetime) -> bool:
             continue
         for hours in test.hours:
             if WEEKDAYS[day.weekday()] in hours.days:
-                interval = open_time(hours, day, zone)
+                interval = _open_time(hours, day, zone)
                 if interval.start <= now < interval.end:
                     return True
     return False

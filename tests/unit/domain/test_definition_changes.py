@@ -23,7 +23,10 @@ MONDAY = {"days": ["mon"], "opens": "09:00", "closes": "17:00"}
     [
         ({"personality": "Kind."}, [Change("personality", "changed", "", "Kind.")]),
         ({"model": "m"}, [Change("model", "added", None, "m")]),
-        ({"dos": ("Ask.", "Smile.")}, [Change("dos", "removed", "Greet.", None), Change("dos", "added", None, "Smile.")]),
+        (
+            {"dos": ("Ask.", "Smile.")},
+            [Change("dos", "removed", "Greet.", None), Change("dos", "added", None, "Smile.")],
+        ),
         ({"dos": ("Ask.", "Greet.")}, [Change("dos.$order", "changed", ["Greet.", "Ask."], ["Ask.", "Greet."])]),
         ({"dos": ("Greet.", "Ask.", "Ask.")}, [Change("dos", "added", None, "Ask.")]),
         (
@@ -36,7 +39,7 @@ MONDAY = {"days": ["mon"], "opens": "09:00", "closes": "17:00"}
         ),
         ({"functions": (Function("set_appointment"),)}, [Change("functions.set_appointment", "added", None, BOOK)]),
     ],
-)  # fmt: skip
+)
 def test_changes(after: dict[str, Any], told: list[Change]) -> None:
     assert list(changes(BASE, replace(BASE, **after))) == told
 
@@ -65,14 +68,14 @@ def test_opening_hours_are_one_value() -> None:
             f'~ instructions: "…{"a" * 19} kind {"z" * 19}…" → "…{"a" * 19} patient {"z" * 19}…"',
         ),
         (Change("greeting", "added", None, "x" * 100), f'+ greeting: "{"x" * 79}…"'),
-        (Change("greeting", "added", None, "One\n\x1b[31mtwo\u202e, Été"), '+ greeting: "One\\n\\u001b[31mtwo\\u202e, Été"'),
+        (Change("greeting", "added", None, "Un\n\x1b[31m\u202e, été"), '+ greeting: "Un\\n\\u001b[31m\\u202e, été"'),
     ],
-)  # fmt: skip
+)
 def test_describe(change: Change, line: str) -> None:
     assert describe(change) == line
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(definitions() | anything(), definitions() | anything())
 def test_there_are_changes_where_there_is_a_difference(before: AgentDefinition, after: AgentDefinition) -> None:
     told = changes(before, after)

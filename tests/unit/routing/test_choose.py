@@ -263,6 +263,11 @@ SATURDAY = "2026-11-28T11:03Z"
         (meta("k", "equals", "gold"), facts(metadata={"k": "hidden"}), "metadata 'k' is not 'gold'"),
         (meta("k", "not_equals", "gold"), facts(metadata={"k": "gold"}), "metadata 'k' is 'gold'"),
         (meta("k", "missing"), facts(metadata={"k": "hidden"}), "metadata 'k' is there"),
+        (
+            meta("k", "one_of", tuple(range(12))),
+            facts(metadata={"k": 99}),
+            "metadata 'k' is none of 0, 1, 2, 3, 4 or 7 more",
+        ),
         (meta("k", "at_least", 9), facts(metadata={"k": 7}), "metadata 'k' is less than 9"),
         (meta("k", "at_most", 9), facts(metadata={"k": 11}), "metadata 'k' is more than 9"),
         (meta("k", "at_most", 9), facts(metadata={"k": "hidden"}), "metadata 'k' is no number"),

@@ -84,6 +84,7 @@ def test_unknown_fields_are_refused(body: str) -> None:
         (only(**meta("a", "at_most", float("nan"))), "rules.0.when.metadata.0.value", "finite"),
         (only(**meta("a", "contains", "")), "rules.0.when.metadata.0.value", "is empty"),
         (only(**meta("a", "equals", "\ud800")), "rules.0.when.metadata.0.value", "cannot be kept"),
+        (only(metadata=(MetadataTest("a", "equals", 1),) * 2), "rules.0.when.metadata.1", "tested by equals twice"),
         (only(**within("Mars/Base", OFFICE)), "rules.0.when.time.time_zone", "no IANA time zone"),
         (only(**within("UTC", hours("9:00-17:00"))), "rules.0.when.time.hours.0.opens", "no time of day"),
         (only(**within("UTC", hours("09:00-25:00"))), "rules.0.when.time.hours.0.closes", "no time of day"),
@@ -178,6 +179,11 @@ CONDITIONS = [
         within("UTC", hours("02:00-04:00"), holidays=("2026-12-25",)),
         False,
     ),
+    (
+        within("UTC", hours("22:00-06:00"), holidays=("2026-12-25", "2026-12-26")),
+        within("UTC", hours("02:00-04:00"), holidays=("2026-12-26", "2026-12-27")),
+        True,
+    ),
 ]  # fmt: skip
 
 
@@ -200,7 +206,7 @@ def test_rules_on_users_come_before_the_others() -> None:
 @pytest.mark.parametrize(
     ("tests", "part"),
     [
-        ([("k", "equals", 1), ("k", "equals", 2)], "metadata.0"),
+        ([("k", "equals", 1), ("k", "one_of", (2, 3))], "metadata.0"),
         ([("k", "equals", "a"), ("k", "not_equals", "a")], "metadata.0"),
         ([("k", "one_of", (1, 2)), ("k", "at_least", 3)], "metadata.0"),
         ([("k", "at_least", 3), ("k", "at_most", 2)], "metadata.1"),

@@ -40,7 +40,7 @@ TIMES = st.builds(
 NOTHING = st.just(())
 OF_USERS = {
     "new_user": st.sampled_from([None, None, True, False]),
-    "metadata": NOTHING | st.lists(TESTS, max_size=2).map(tuple),
+    "metadata": NOTHING | st.lists(TESTS, max_size=2, unique_by=lambda test: (test.key, test.test)).map(tuple),
 }
 CONDITIONS = st.builds(
     Condition,

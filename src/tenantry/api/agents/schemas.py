@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tenantry.api.common import Page
 from tenantry.domain.agent import AgentDefinition, AgentRecord, AgentStatus, AgentVersion
 from tenantry.domain.definition_changes import Change, describe
+from tenantry.storage.repositories.personal_agents import PersonalAgent
 
 Tag = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\s,][^,\x00-\x1f]*$")]
 Note = Annotated[str, Field(max_length=1000, description="What changed and why, for whoever reads the history.")]
@@ -142,6 +143,45 @@ class DiffOut(BaseModel):
     """What differs, field by field; empty when nothing does."""
 
     changes: list[ChangeOut]
+
+
+class PersonalIn(BaseModel):
+    """What a contact's own instance has different from the agent: a JSON merge patch (RFC 7396) of its definition, in
+    which variables, functions and turn fields are addressed by their name."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"changes": {"name": "Ada's assistant", "tonality": "Brief and dry."}}]},
+    )
+    changes: dict[str, Any]
+    revision: Revision | None = None
+
+
+class PersonalOut(BaseModel):
+    """A contact's own instance of an agent."""
+
+    contact_id: UUID
+    revision: int
+    changes: Mapping[str, Any]
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, instance: PersonalAgent) -> "PersonalOut":
+        """The instance as it is shown."""
+        return cls(
+            contact_id=instance.contact_id,
+            revision=instance.revision,
+            changes=instance.changes,
+            created_at=instance.created_at,
+            updated_at=instance.updated_at,
+        )
+
+
+class PersonalPage(Page):
+    """Instances, in the order of their contacts' ids."""
+
+    items: list[PersonalOut]
 
 
 class ToolOut(BaseModel):

@@ -29,6 +29,19 @@ def _agent(
     return request
 
 
+def _personals(party: Party) -> Request:
+    return Request("GET", f"/api/v1/agents/{party.personal_agent_id}/personal")
+
+
+def _personal(method: str, body: dict[str, object] | None = None, *, spare: bool = False) -> Callable[[Party], Request]:
+    def request(party: Party) -> Request:
+        of = party.spare_agent_id if spare else party.personal_agent_id
+        path = f"/api/v1/agents/{of}/personal/{party.contact_id}"
+        return Request(method, path, body=body)
+
+    return request
+
+
 def _create_agent(party: Party) -> Request:
     body = {"definition": _definition("made"), "owner_member_id": str(party.member_id)}
     return Request("POST", "/api/v1/agents", body=body)
@@ -36,7 +49,6 @@ def _create_agent(party: Party) -> Request:
 
 _CHANGED: dict[str, object] = {"definition": _definition("changed"), "revision": 1}
 
-# Deleting comes last, as the control really does it.
 AGENT_CASES: dict[str, Case] = {
     "GET /api/v1/agents/list": Case(
         Scope.AGENTS_READ, listing("/api/v1/agents/list"), ONLY_OWN, ALLOWED, ONLY_OWN, shows=agent_id
@@ -65,7 +77,7 @@ AGENT_CASES: dict[str, Case] = {
         Scope.AGENTS_WRITE, _agent("POST", "/publish", spare=True, body={}), NOT_FOUND, FORBIDDEN, NOT_FOUND
     ),
     "GET /api/v1/agents/{agent_id}/diff": Case(
-        Scope.AGENTS_READ, _agent("GET", "/diff", spare=True, query={"before": "1"}), NOT_FOUND, ALLOWED, NOT_FOUND
+        Scope.AGENTS_READ, _agent("GET", "/diff", query={"before": "1"}), NOT_FOUND, ALLOWED, NOT_FOUND
     ),
     "POST /api/v1/agents/{agent_id}/rollback": Case(
         Scope.AGENTS_WRITE,
@@ -73,6 +85,18 @@ AGENT_CASES: dict[str, Case] = {
         NOT_FOUND,
         FORBIDDEN,
         NOT_FOUND,
+    ),
+    "GET /api/v1/agents/{agent_id}/personal": Case(
+        Scope.AGENTS_READ, _personals, NOT_FOUND, FORBIDDEN, NOT_FOUND, shows=word
+    ),
+    "GET /api/v1/agents/{agent_id}/personal/{contact_id}": Case(
+        Scope.AGENTS_READ, _personal("GET"), NOT_FOUND, FORBIDDEN, NOT_FOUND, shows=word
+    ),
+    "PUT /api/v1/agents/{agent_id}/personal/{contact_id}": Case(
+        Scope.AGENTS_WRITE, _personal("PUT", {"changes": {"tonality": "changed"}}), NOT_FOUND, FORBIDDEN, NOT_FOUND
+    ),
+    "DELETE /api/v1/agents/{agent_id}/personal/{contact_id}": Case(
+        Scope.AGENTS_WRITE, _personal("DELETE", spare=True), NOT_FOUND, FORBIDDEN, NOT_FOUND, control=204
     ),
     "DELETE /api/v1/agents/{agent_id}": Case(
         Scope.AGENTS_WRITE, _agent("DELETE", spare=True), NOT_FOUND, FORBIDDEN, NOT_FOUND, control=204

@@ -136,7 +136,7 @@ def _booking_id(party: Party) -> str:
     return str(party.booking_id)
 
 
-# Deleting comes last in each group, as the control really does it.
+# Of what deletes, a thing comes before what it is a part of.
 CASES: dict[str, Case] = {
     **AGENT_CASES,
     **ROUTING_CASES,

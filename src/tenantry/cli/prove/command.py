@@ -6,10 +6,8 @@ import typer
 from rich.console import Console
 
 from tenantry.cli.local import Home, run, settings_for
-from tenantry.cli.prove.proof import prove
 from tenantry.cli.prove.report import print_table, to_json
 from tenantry.server.logs import configure_logs
-from tenantry.server.runtime import open_runtime
 from tenantry.settings import Settings
 
 
@@ -22,6 +20,10 @@ def prove_command(
 
 
 async def _prove(settings: Settings, as_json: bool) -> int:
+    # Imported here since it takes a second, which the commands that do not serve need not wait.
+    from tenantry.cli.prove.proof import prove
+    from tenantry.server.runtime import open_runtime
+
     configure_logs("error")
     async with open_runtime(settings) as runtime:
         report = await prove(runtime)

@@ -1,5 +1,6 @@
 """Every route of the application, tried under every key that must not open it."""
 
+import asyncio
 import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ class Intruder:
 async def attack(wire: Wire, db: Database, world: World, app: FastAPI) -> list[Crossing]:
     """Try every route. One that has neither a case nor a reason to be public is a failure."""
     found: list[Crossing] = []
-    for route in dict.fromkeys(routes_of(app)):
+    for route in _in_order(routes_of(app)):
         if route in PUBLIC:
             found.append(await _public(wire, world, route))
         elif route in OPERATOR:
@@ -59,6 +60,12 @@ async def attack(wire: Wire, db: Database, world: World, app: FastAPI) -> list[C
         untried(BORDER, f"route {route}", "the route is gone") for route in (*CASES, *OPERATOR) if route not in there
     ]
     return found
+
+
+def _in_order(routes: list[str]) -> list[str]:
+    """Each route once. What deletes comes last, in the order of the cases, as the control really does it."""
+    places = {route: place for place, route in enumerate(CASES)}
+    return sorted(dict.fromkeys(routes), key=lambda route: (route.startswith("DELETE "), places.get(route, 0)))
 
 
 async def _public(wire: Wire, world: World, route: str) -> Crossing:
@@ -117,9 +124,18 @@ async def _control(wire: Wire, world: World, whose: str, case: Case, target: Par
     # What concerns the whole client is not for a member who only edits.
     key = world.a.own.key if _for_whole_tenant(case) else target.key
     answer = await wire.send(key, request)
+    if answer.status == 202:
+        await _turn_done(wire, key, answer)
     shown = case.shows is None or case.shows(target) in answer.text
     got = f"{answer.status}" + ("" if shown else ", without what is theirs")
     return Crossing(BORDER, "its owner", whose, f"{case.control}", got, answer.status == case.control and shown)
+
+
+async def _turn_done(wire: Wire, key: str, accepted: Answer) -> None:
+    """Wait for the turn that was accepted, which would be taken for what the next intruder did."""
+    turn = Request("GET", f"/api/v1/turns/{accepted.field('turn_id')}")
+    while (await wire.send(key, turn)).field("status") != "done":  # noqa: ASYNC110 - it ends in the server
+        await asyncio.sleep(0.02)
 
 
 def _for_whole_tenant(case: Case) -> bool:

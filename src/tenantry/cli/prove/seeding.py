@@ -44,12 +44,13 @@ async def _party(wire: Wire, party: Party) -> Party:
         booked = next((call for call in answer.field("toolCalls") if call["output"].get("status") == "booked"), None)
         if booked is not None:
             await _remember(wire, party)
-            return replace(
+            spoken = replace(
                 party,
                 conversation_id=UUID(answer.field("conversationId")),
                 turn_id=UUID(answer.field("turnId")),
                 booking_id=UUID(booked["output"]["booking_id"]),
             )
+            return await _met(wire, spoken)
         says = _next(answer, party)
     raise TenantryError(
         f"The proof could not book an appointment of its own in {_MOST_TURNS} turns; it ended at: {says}"
@@ -83,6 +84,21 @@ async def _remember(wire: Wire, party: Party) -> None:
         )
         if answer.status != 200:
             raise TenantryError(f"The proof cannot give an agent of its own a memory: {answer.text}")
+
+
+async def _met(wire: Wire, party: Party) -> Party:
+    """The party with its contact, who gets instances of two of its agents that differ from them."""
+    told = await wire.send(party.key, Request("GET", f"/api/v1/conversations/{party.conversation_id}"))
+    if told.status != 200:
+        raise TenantryError(f"The proof cannot see a conversation of its own: {told.text}")
+    contact_id = told.field("contact_id")
+    body = {"changes": {"tonality": f"Speaks of {party.word}"}}
+    for agent_id in (party.personal_agent_id, party.spare_agent_id):
+        path = f"/api/v1/agents/{agent_id}/personal/{contact_id}"
+        changed = await wire.send(party.key, Request("PUT", path, body=body))
+        if changed.status != 200:
+            raise TenantryError(f"The proof cannot change an instance of an agent of its own: {changed.text}")
+    return replace(party, contact_id=UUID(contact_id))
 
 
 def _next(answer: Answer, party: Party) -> str:

@@ -39,7 +39,9 @@ class Party:
     word: str
     agent_id: UUID
     spare_agent_id: UUID
+    personal_agent_id: UUID
     budget: int
+    contact_id: UUID = NOTHING_YET
     conversation_id: UUID = NOTHING_YET
     turn_id: UUID = NOTHING_YET
     booking_id: UUID = NOTHING_YET
@@ -83,6 +85,8 @@ class Party:
         ids = (
             self.agent_id,
             self.spare_agent_id,
+            self.personal_agent_id,
+            self.contact_id,
             self.conversation_id,
             self.turn_id,
             self.booking_id,
@@ -202,11 +206,16 @@ async def _party(tx: TenantTx, estate: Estate, slug: str, name: str | None) -> P
     key, _ = await _key(tx, f"of {name or 'the tenant'}", member_id)
     definition = definition_of(word)
     agent = await agent_versions.create_published(tx, definition, member_id, by=ACTOR)
-    spare = await agent_versions.create_published(tx, replace(definition, name=f"Spare {word}"), member_id, by=ACTOR)
+    own = replace(definition, pattern="personal")
+    spare, personal = [
+        await agent_versions.create_published(tx, replace(own, name=f"{name} {word}"), member_id, by=ACTOR)
+        for name in ("Spare", "Personal")
+    ]
     budget = 10**14 + secrets.randbelow(10**14)
     if member_id is not None:
         await limits.set_member_budget(tx, member_id, Budget(monthly_tokens=budget))
-    return Party(name or "tenant", tx.tenant_id, slug, member_id, key, word, agent.id, spare.id, budget)
+    made = (agent.id, spare.id, personal.id)
+    return Party(name or "tenant", tx.tenant_id, slug, member_id, key, word, *made, budget)
 
 
 async def _member(tx: TenantTx, estate: Estate, slug: str, name: str, role: Role) -> UUID:
@@ -241,7 +250,6 @@ def definition_of(word: str) -> AgentDefinition:
         personality=f"Personality {word}",
         instructions=f"Instructions {word}",
         greeting=f"Greeting {word}",
-        pattern="personal",
         business_hours=(OpeningHours(days=WEEKDAYS, opens="00:00", closes="24:00"),),
         variables=(Variable(name="matter", type=VariableType.TEXT, question=f"What is it about, {word}?"),),
         functions=(

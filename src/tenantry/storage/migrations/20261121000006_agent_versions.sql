@@ -29,9 +29,6 @@ CREATE TABLE agent_versions (
 INSERT INTO agent_versions (tenant_id, agent_id, number, definition, published_by, published_at)
     SELECT tenant_id, id, 1, definition, 'operator:migration', updated_at FROM agents;
 UPDATE agents SET published = 1, published_revision = revision;
-ALTER TABLE agents
-    ADD CONSTRAINT agents_published_version FOREIGN KEY (tenant_id, id, published)
-        REFERENCES agent_versions (tenant_id, agent_id, number);
 
 -- Where a clone comes from: an agent of the tenant or a built-in template, and what it was when the clone last took it.
 CREATE TABLE agent_origins (

@@ -73,3 +73,9 @@ async def _create(tx: TenantTx, identities: Sequence[Identity]) -> Contact:
         contact.split_key,
     )
     return contact
+
+
+async def exists(tx: TenantTx, contact_id: UUID) -> bool:
+    """Whether there is a contact with this id."""
+    query = "SELECT EXISTS (SELECT FROM contacts WHERE tenant_id = $1 AND id = $2)"
+    return await tx.value(query, tx.tenant_id, contact_id)

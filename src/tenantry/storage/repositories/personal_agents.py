@@ -88,3 +88,9 @@ async def change(
         revision,
     )
     return _personal_from(row) if row else None
+
+
+async def delete(tx: TenantTx, agent_id: UUID, contact_id: UUID) -> bool:
+    """Remove the contact's instance of the agent; whether it was there."""
+    query = "DELETE FROM personal_agents WHERE tenant_id = $1 AND agent_id = $2 AND contact_id = $3"
+    return bool(await tx.execute(query, tx.tenant_id, agent_id, contact_id))
