@@ -13,6 +13,7 @@ import typer
 import uvloop
 
 from tenantry.auth.api_keys import hash_key, make_key
+from tenantry.client.errors import ApiError
 from tenantry.credentials.master_key import load_master_key
 from tenantry.credentials.vault import Vault
 from tenantry.domain.access import Scope
@@ -43,7 +44,7 @@ def run(command: Coroutine[Any, Any, int | None]) -> None:
         # The loop that uvicorn would choose if it made it.
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             code = runner.run(command)
-    except TenantryError as error:
+    except (TenantryError, ApiError) as error:
         lines = [error.detail, *(f"  {fault.field}: {fault.message}" for fault in error.errors)]
         print("\n".join(lines), file=sys.stderr)
         raise typer.Exit(1) from error

@@ -6,6 +6,9 @@ from typing import Any
 
 import aiohttp
 
+from tenantry.client.routing import Routing
+from tenantry.client.transport import Transport
+
 _TIMEOUT = aiohttp.ClientTimeout(total=90)
 
 
@@ -23,6 +26,7 @@ class TenantryClient:
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
+        self.routing = Routing(Transport(session, ""))
 
     @classmethod
     @asynccontextmanager

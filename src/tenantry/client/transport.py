@@ -1,0 +1,141 @@
+"""Requests to one server under one API key, and their answers as types."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+import aiohttp
+import msgspec
+
+from tenantry.client.errors import ApiError, ServerUnreachable
+from tenantry.client.sse import EventParser, ServerEvent
+
+T = TypeVar("T")
+
+_STREAM_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)
+_JSON = {"Content-Type": "application/json"}
+# Seconds before what may be sent again is, and the longest that a server may ask to wait for that.
+_WAITS = (0.2, 1.0)
+_LONGEST_WAIT = 5.0
+_PAGE = 100
+
+
+class _Page(msgspec.Struct):
+    items: tuple[msgspec.Raw, ...]
+    next_cursor: str | int | None = None
+
+
+def given(**fields: Any) -> dict[str, Any]:
+    """The fields that have a value."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+class Transport:
+    """One server and one key. What only reads, and what the caller says is safe, is sent again when no answer came or
+    the server is away for a moment; anything else is sent once."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self._session = session
+        self._url = url
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        into: type[T],
+        *,
+        body: object = None,
+        params: Mapping[str, Any] | None = None,
+        repeatable: bool = False,
+    ) -> T:
+        """The answer as a value of type `into`, which may have more fields than that type. Parameters that are None
+        are left out. Raises ApiError."""
+        for wait in _WAITS if repeatable or method == "GET" else ():
+            try:
+                return await self._once(method, path, into, body, params)
+            except ApiError as error:
+                if not _may_pass(error):
+                    raise
+                await asyncio.sleep(max(wait, error.retry_after or 0))
+        return await self._once(method, path, into, body, params)
+
+    async def pages(self, path: str, into: type[T], **params: Any) -> AsyncGenerator[T]:
+        """The items of a list one by one, page after page. Raises ApiError."""
+        cursor: str | int | None = None
+        while True:
+            page = await self.call("GET", path, _Page, params={"limit": _PAGE, "cursor": cursor, **params})
+            for item in page.items:
+                yield msgspec.json.decode(item, type=into)
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    async def stream(
+        self, method: str, path: str, *, body: object = None, params: Mapping[str, Any] | None = None
+    ) -> AsyncGenerator[ServerEvent]:
+        """The events of an answer while they come. Raises ApiError, and ServerUnreachable when it breaks off."""
+        parser = EventParser()
+        try:
+            async with self._session.request(
+                method, path, data=_encoded(body), params=_query(params), headers=_JSON, timeout=_STREAM_TIMEOUT
+            ) as response:
+                if response.status >= 400:
+                    raise _problem(response, await response.read())
+                async for chunk in response.content.iter_any():
+                    for event in parser.feed(chunk):
+                        yield event
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ServerUnreachable(self._url, error or type(error).__name__) from error
+
+    async def _once(self, method: str, path: str, into: type[T], body: object, params: Mapping[str, Any] | None) -> T:
+        try:
+            async with self._session.request(
+                method, path, data=_encoded(body), params=_query(params), headers=_JSON
+            ) as response:
+                content = await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ServerUnreachable(self._url, error or type(error).__name__) from error
+        if response.status >= 400:
+            raise _problem(response, content)
+        return msgspec.json.decode(content or b"null", type=into)
+
+
+def _encoded(body: object) -> bytes | None:
+    return None if body is None else msgspec.json.encode(body)
+
+
+def _query(params: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    return [(name, text) for name, value in (params or {}).items() for text in _texts(value)]
+
+
+def _texts(value: object) -> Iterator[str]:
+    match value:
+        case None:
+            return
+        case bool():
+            yield str(value).lower()
+        case datetime():
+            yield value.isoformat()
+        case list() | tuple():
+            for item in cast(list[object] | tuple[object, ...], value):
+                yield from _texts(item)
+        case _:
+            yield str(value)
+
+
+def _problem(response: aiohttp.ClientResponse, content: bytes) -> ApiError:
+    retry_after: float | None = None
+    with suppress(ValueError):
+        retry_after = float(response.headers.get("Retry-After", ""))
+    try:
+        body = msgspec.json.decode(content, type=dict[str, Any])
+    except msgspec.DecodeError:
+        # Not ours: of a proxy on the way.
+        body = {"detail": content[:200].decode(errors="replace") or response.reason}
+    return ApiError(response.status, body, retry_after)
+
+
+def _may_pass(error: ApiError) -> bool:
+    return error.retryable and error.status in (0, 503) and (error.retry_after or 0) <= _LONGEST_WAIT
