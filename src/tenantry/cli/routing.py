@@ -84,7 +84,7 @@ async def _route(
     *,
     explain: bool,
 ) -> None:
-    metadata, moment = _metadata(meta), _moment(at) if at else None
+    metadata, moment = metadata_of(meta), _moment(at) if at else None
     rules = _rules_of(file) if file else None
     async with _client(settings, slug) as client:
         _print(await client.routing.dry_run(metadata=metadata, at=moment, rules=rules, **asked), explain=explain)
@@ -93,7 +93,7 @@ async def _route(
 async def _show(settings: Settings, slug: str) -> None:
     async with _client(settings, slug) as client:
         stored = await client.routing.get()
-    rules = _without_defaults(msgspec.to_builtins(stored.rules))
+    rules = without_defaults(msgspec.to_builtins(stored.rules))
     print(f"# revision {stored.revision} of {slug}")
     print(write_yaml(rules) if rules else "{}", end="" if rules else "\n")
 
@@ -144,7 +144,7 @@ def _print(tried: DryRun, *, explain: bool) -> None:
     print(f"{agent}; by {tried.by}{rule}{variant}")
 
 
-def _metadata(pairs: list[str]) -> dict[str, Any]:
+def metadata_of(pairs: list[str]) -> dict[str, Any]:
     """The object of `key=value` pairs; dots in a key lead into objects, a value that is no JSON is text."""
     metadata: dict[str, Any] = {}
     for pair in pairs:
@@ -152,11 +152,12 @@ def _metadata(pairs: list[str]) -> dict[str, Any]:
         *into, name = key.split(".")
         if not equals or not all((*into, name)):
             raise InvalidInput(f"--meta {pair} is not of the form key=value.")
-        inner: Any = metadata
+        inner = metadata
         for step in into:
-            inner = inner.setdefault(step, {})
-            if not isinstance(inner, dict):
+            found: Any = inner.setdefault(step, {})
+            if not isinstance(found, dict):
                 raise InvalidInput(f"--meta {pair}: {step!r} is a value already.")
+            inner = cast(dict[str, Any], found)
         inner[name] = _value(text)
     return metadata
 
@@ -187,14 +188,14 @@ def _rules_of(file: Path) -> Mapping[str, Any]:
     return cast(dict[str, Any], documents[0])
 
 
-def _without_defaults(value: Any) -> Any:
+def without_defaults(value: Any) -> Any:
     """What is left of rules without their empty parts, which mean nothing."""
     match value:
         case dict():
-            items = {name: _without_defaults(item) for name, item in cast(dict[str, Any], value).items()}
+            items = {name: without_defaults(item) for name, item in cast(dict[str, Any], value).items()}
             return {name: item for name, item in items.items() if item not in (None, [], {}, "")}
         case list() | tuple():
-            return [_without_defaults(item) for item in cast(list[Any], value)]
+            return [without_defaults(item) for item in cast(list[Any], value)]
         case _:
             return value
 
