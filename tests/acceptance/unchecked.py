@@ -16,6 +16,7 @@ from tenantry.api.lifecycle import routes as lifecycle_routes
 from tenantry.api.members import routes as member_routes
 from tenantry.api.memory import routes as memory_routes
 from tenantry.api.providers import routes as provider_routes
+from tenantry.api.routing import routes as routing_routes
 from tenantry.api.secrets import routes as secret_routes
 from tenantry.api.turns import routes as turn_routes
 from tenantry.channels.http_reply import routes as reply_routes
@@ -24,11 +25,13 @@ from tenantry.domain.agent import AgentRecord
 from tenantry.domain.conversation import Conversation, Turn
 from tenantry.domain.errors import NotFound
 from tenantry.domain.lifecycle import Contact
+from tenantry.domain.routing import Target
 from tenantry.domain.tools import ToolResult
 from tenantry.engine.live import LiveTurn, LiveTurns
-from tenantry.storage.repositories import agent_versions, agents, contact_records, conversations, turns
+from tenantry.storage.repositories import agent_versions, agents, contact_records, conversations, routing, turns
 from tenantry.storage.tenancy import TenantTx
 from tenantry.tools import registry as tool_registry
+from tenantry.tools.hand_off import tool as hand_off
 
 
 async def _any_agent(tx: TenantTx, agent_id: UUID, who: Principal) -> AgentRecord:
@@ -101,8 +104,37 @@ async def _any_user(context: Any, request: Any, given: Any) -> Any:
     return await tool.run(context, request.arguments) if tool else ToolResult({"status": "ok"})
 
 
+async def _anyones_agents(tx: TenantTx, targets: Any, *, sees_only: UUID | None, **more: Any) -> object:
+    return await _agents_of(tx, targets, sees_only=None, **more)
+
+
+_agents_of = routing.agents_of
+
+
+async def _anyones_target(tx: TenantTx, target: Target, _: UUID | None) -> object:
+    return await _serving(tx, target.agent_id, sees_only=None)
+
+
 # A check that is taken out of the code, and how the proof must name the route, the stream or the tool that lost it.
 UNCHECKED: tuple[tuple[object, str, Any, tuple[str, ...]], ...] = (
+    (
+        routing_routes,
+        "require_whole_tenant",
+        lambda _: None,
+        (
+            "GET /api/v1/routing of a member as the other member: 200",
+            "POST /api/v1/routing/dry-run of a member as the other member: 200",
+            "GET /api/v1/routing/results of a member as the other member: 200",
+            "PUT /api/v1/routing of a member as the other member: 200",
+        ),
+    ),
+    (
+        routing,
+        "agents_of",
+        _anyones_agents,
+        ("POST /api/agent/reply, purpose leads to a member's agent as the other member: 200, the victim's agent",),
+    ),
+    (hand_off, "_reachable", _anyones_target, ("hand_off to a member's agent as agent of second",)),
     (
         agent_routes,
         "visible",

@@ -115,9 +115,10 @@ async def make_party(
 async def in_conversation(db: Database, agent: Agent) -> Party:
     """A new contact in conversation with the agent."""
     async with db.tenant(agent.tenant_id) as tx:
-        contact_id = await contacts.find_or_create(tx, [("external", new_id().bytes * 2)])
+        contact_id = (await contacts.find_or_create(tx, [("external", new_id().bytes * 2)])).id
         new = NewConversation(agent.id, agent.owner_member_id, contact_id, "test", external_id=None, topic=None)
         conversation = await conversations.create(tx, new)
+    assert conversation is not None
     return Party(db, agent, contact_id, conversation.id)
 
 

@@ -19,6 +19,7 @@ from tenantry.api.limits.routes import router as limits
 from tenantry.api.members.routes import router as members
 from tenantry.api.memory.routes import router as memory
 from tenantry.api.providers.routes import router as providers
+from tenantry.api.routing.routes import router as routing
 from tenantry.api.secrets.routes import router as secrets
 from tenantry.api.turns.routes import router as turns
 from tenantry.api.usage.routes import router as usage
@@ -33,6 +34,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     templates,
     members,
     personal_agents,
+    routing,
     memory,
     conversations,
     turns,

@@ -13,7 +13,7 @@ import typer
 import uvloop
 
 from tenantry.auth.api_keys import hash_key, make_key
-from tenantry.client import ApiError
+from tenantry.client.errors import ApiError
 from tenantry.credentials.master_key import load_master_key
 from tenantry.credentials.vault import Vault
 from tenantry.domain.access import Scope

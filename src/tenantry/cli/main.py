@@ -12,6 +12,7 @@ from tenantry.cli.limits import tenant_limits
 from tenantry.cli.member_removal import member_remove
 from tenantry.cli.prove.command import prove_command
 from tenantry.cli.providers import provider_app, secret_app
+from tenantry.cli.routing import route, routing_app
 from tenantry.cli.templates import template_app
 from tenantry.cli.tenants import key_app, member_app, tenant_app
 from tenantry.cli.up import up
@@ -27,6 +28,7 @@ app.command("up")(up)
 app.command("demo")(demo)
 app.command("chat")(chat)
 app.command("explain")(explain)
+app.command("route")(route)
 app.command("doctor")(doctor)
 app.command("prove")(prove_command)
 app.command("usage")(usage)
@@ -42,3 +44,4 @@ app.add_typer(member_app, name="member")
 app.add_typer(key_app, name="key")
 app.add_typer(provider_app, name="provider")
 app.add_typer(secret_app, name="secret")
+app.add_typer(routing_app, name="routing")

@@ -15,6 +15,7 @@ from tenantry.client.memory import Memory
 from tenantry.client.personal import PersonalAgents
 from tenantry.client.providers import Providers
 from tenantry.client.replies import Replies
+from tenantry.client.routing import Routing
 from tenantry.client.secrets import Secrets
 from tenantry.client.sharing import Sharing
 from tenantry.client.templates import Templates
@@ -39,6 +40,7 @@ class TenantryClient:
         self.personal_agents = PersonalAgents(transport)
         self.providers = Providers(transport)
         self.replies = Replies(transport)
+        self.routing = Routing(transport)
         self.secrets = Secrets(transport)
         self.sharing = Sharing(transport)
         self.templates = Templates(transport)

@@ -7,14 +7,16 @@ from enum import StrEnum
 from typing import Any, Literal
 from uuid import UUID
 
+from tenantry.domain.routing import Routed
 from tenantry.domain.values import VariableValue
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
     """A contact's talk with one agent over one channel. `external_id` is the caller's own id of it. The owner is that
-    of the agent when the conversation began, and is whom every tool acts for. `contact_since` is when the contact was
-    first met."""
+    of the agent when the conversation came to it, and is whom every tool acts for. `routed` is how it found the agent
+    that it began with, None where that was not kept; `hand_offs` counts how often it went over to another since.
+    `contact_since` is when the contact was first met."""
 
     tenant_id: UUID
     id: UUID
@@ -24,6 +26,8 @@ class Conversation:
     channel: str
     external_id: str | None
     topic: str | None
+    routed: Routed | None
+    hand_offs: int
     known: Mapping[str, VariableValue]
     policy_state: Mapping[str, Any]
     last_turn: int
@@ -41,6 +45,7 @@ class EventType(StrEnum):
     TOOL_CALLED = "tool.called"
     TOOL_FINISHED = "tool.finished"
     FIELDS_NOTED = "fields.noted"
+    HANDED_OVER = "conversation.handed_over"
     REPLY = "reply"
     DELTA = "delta"  # a piece of the reply while it grows; never stored
 
@@ -110,7 +115,8 @@ class TurnResult:
     """What came of a turn. `variables` are all values known by now, `missing` the names of the required variables that
     are not known or not confirmed. `degraded` names each step down that the answer took, in order. `fields` are the
     agent's turn fields that the model gave and that are valid; `model` is the one that spoke last, `usage` what all
-    steps used. `stopped` says who ended the answer before its end: a newer message, or whoever cancelled it."""
+    steps used. `stopped` says who ended the answer before its end: a newer message, or whoever cancelled it. `agent_id`
+    and `agent_version` are who answered."""
 
     reply: str
     quick_replies: tuple[str, ...] = ()
@@ -122,6 +128,8 @@ class TurnResult:
     model: str = ""
     usage: Usage = Usage()
     stopped: StopReason | None = None
+    agent_id: UUID | None = None
+    agent_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,3 +193,25 @@ class Choice:
     rule: str | None
     variant: str | None
     steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """How a conversation found its agent, as it is kept with it: by which step, rule and variant, and the purpose that
+    was asked for."""
+
+    by: By
+    rule: str | None = None
+    variant: str | None = None
+    purpose: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VariantCounts:
+    """Conversations that went to a variant, and how many of them were completed, booked and escalated."""
+
+    variant: str
+    conversations: int
+    completed: int = 0
+    booked: int = 0
+    escalated: int = 0

@@ -1,35 +1,26 @@
 """The first step of a turn: find whose conversation it is, and keep the message."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from uuid import UUID
 
 from tenantry.auth.budgets import Reservation
 from tenantry.credentials.master_key import ContactHasher
-from tenantry.domain.agent import Agent, AgentDefinition, AgentRecord
+from tenantry.domain.agent import Agent, AgentDefinition
 from tenantry.domain.conversation import Conversation, Message, Turn, TurnStatus
 from tenantry.domain.errors import IdempotencyKeyReused, ModelNotAllowed, NotFound, TurnInProgress
 from tenantry.domain.ids import parse_id
 from tenantry.domain.memory import Block
 from tenantry.domain.tenant import Tenant
+from tenantry.engine.answering import answering
 from tenantry.engine.definitions import Definitions
 from tenantry.engine.inbound import Inbound
 from tenantry.engine.resources import Resources
 from tenantry.llm.registry import FORM_POLICY, TenantModels
 from tenantry.memory.registry import DEFAULT
 from tenantry.memory.section import in_mind
-from tenantry.storage.repositories import (
-    agent_versions,
-    agents,
-    contacts,
-    conversations,
-    personal_agents,
-    tenants,
-    tool_calls,
-    turns,
-)
-from tenantry.storage.repositories.agent_versions import Serving
-from tenantry.storage.repositories.conversations import ConversationKey, NewConversation, Talk
+from tenantry.storage.repositories import contacts, conversations, tenants, tool_calls, turns
+from tenantry.storage.repositories.conversations import ConversationKey, NewConversation, Successor, Talk
 from tenantry.storage.repositories.tool_calls import RecordedCall
 from tenantry.storage.repositories.turns import NewTurn
 from tenantry.storage.tenancy import TenantTx
@@ -192,7 +183,7 @@ async def _talk(tx: TenantTx, inbound: Inbound, resources: Resources) -> _Met:
         if found is None:
             raise NotFound
         return await _met(tx, found, definitions)
-    lead = _lead_identities(inbound, hasher)
+    lead = lead_identities(inbound, hasher)
     reference = inbound.conversation_ref
     identities = lead
     if not lead and reference is not None:
@@ -202,68 +193,44 @@ async def _talk(tx: TenantTx, inbound: Inbound, resources: Resources) -> _Met:
         found = await conversations.find(tx, key, agent_id=inbound.agent_id, sees_only=inbound.principal.sees_only)
         if found is not None:
             return await _met(tx, found, definitions)
-    return await _begun(tx, inbound, identities, definitions)
+    return await _begun(tx, inbound, identities, resources)
 
 
-async def _begun(
-    tx: TenantTx, inbound: Inbound, identities: Sequence[contacts.Identity], definitions: Definitions
-) -> _Met:
+async def _begun(tx: TenantTx, inbound: Inbound, identities: Sequence[contacts.Identity], resources: Resources) -> _Met:
     """A new conversation with the agent that is to answer it."""
-    serving = await _serving(tx, inbound)
-    agent = await definitions.agent(tx, serving)
-    contact_id = await contacts.find_or_create(tx, identities)
-    if agent.definition.pattern == "personal":
-        own = await personal_agents.make(tx, agent.id, contact_id)
-        serving = replace(serving, contact_id=contact_id, own_revision=own.revision, changes=dict(own.changes))
-        agent = await definitions.agent(tx, serving)
+    contact = await contacts.find_or_create(tx, identities)
+    found = await answering(tx, inbound, contact, resources)
     new = NewConversation(
-        agent_id=agent.id,
-        owner_member_id=agent.owner_member_id,
-        contact_id=contact_id,
+        agent_id=found.agent.id,
+        owner_member_id=found.agent.owner_member_id,
+        contact_id=contact.id,
         channel=inbound.channel,
         external_id=inbound.conversation_ref,
         topic=inbound.topic,
-        version=agent.version if agent.definition.follow == "pinned" else None,
-        opened_by=None if inbound.principal.may_see(agent.owner_member_id) else inbound.principal.member_id,
+        version=found.version,
+        opened_by=None if inbound.principal.may_see(found.agent.owner_member_id) else inbound.principal.member_id,
+        routed=found.routed,
     )
     conversation = await conversations.create(tx, new)
-    memory = await DEFAULT.blocks(tx, agent.id, contact_id)
-    return _Met(conversation, agent, in_mind(agent.definition, memory))
+    if conversation is None:
+        # Another request made it at the same time, or it was begun with this agent and is out of sight since.
+        return await _there_already(tx, inbound, new, resources.definitions)
+    memory = await DEFAULT.blocks(tx, found.agent.id, contact.id)
+    return _Met(conversation, found.agent, in_mind(found.agent.definition, memory))
 
 
-def _lead_identities(inbound: Inbound, hasher: ContactHasher) -> list[contacts.Identity]:
+async def _there_already(tx: TenantTx, inbound: Inbound, new: NewConversation, definitions: Definitions) -> _Met:
+    conversation_id = await conversations.same_as(tx, new)
+    beginner = Successor(new.agent_id, new.owner_member_id, new.version)
+    await conversations.take_back(tx, conversation_id, beginner)
+    talk = await conversations.lock(tx, conversation_id, sees_only=inbound.principal.sees_only)
+    if talk is None:
+        raise NotFound("The conversation under this id is not to be seen with this key; begin one under another.")
+    return await _met(tx, talk, definitions)
+
+
+def lead_identities(inbound: Inbound, hasher: ContactHasher) -> list[contacts.Identity]:
+    """What a message names its contact by, the first known one counts."""
     tenant_id = inbound.principal.tenant_id
     given = (("external", inbound.lead_id), ("email", inbound.lead_email))
     return [(kind, hasher.hash(tenant_id, kind, identifier)) for kind, identifier in given if identifier is not None]
-
-
-async def _serving(tx: TenantTx, inbound: Inbound) -> Serving:
-    agent_id = inbound.agent_id or inbound.principal.tenant.active_agent_id
-    if agent_id is None:
-        record = await active_agent(tx)
-        return Serving(tx.tenant_id, record.id, record.owner_member_id, record.published)
-    serving = await agent_versions.serving(tx, agent_id, sees_only=inbound.principal.sees_only)
-    if serving is None:
-        raise NotFound("There is no agent with this id that this key can see; GET /api/v1/agents lists them.")
-    return serving
-
-
-async def active_agent(tx: TenantTx) -> AgentRecord:
-    """The agent that answers when a request names none; made with defaults for a tenant that has none."""
-    agent_id = await tenants.lock_active_agent(tx)
-    agent = await agents.get(tx, agent_id, sees_only=None) if agent_id else None
-    if agent is None:
-        agent = await agent_versions.create_published(tx, DEFAULT_AGENT, None, by="system:default")
-        await tenants.set_active_agent(tx, agent.id)
-    return agent
-
-
-DEFAULT_AGENT = AgentDefinition(
-    name="Assistant",
-    personality="Helpful, patient and honest.",
-    tonality="Friendly and professional.",
-    response_style="Short; one question at a time.",
-    dos=("Say so when you do not know something.",),
-    donts=("Do not promise what you cannot do.",),
-    greeting="Hello! How can I help you?",
-)

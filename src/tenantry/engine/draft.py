@@ -14,6 +14,7 @@ from tenantry.engine.events import LiveEvent
 from tenantry.engine.live import LiveTurn
 from tenantry.llm.base import ChatMessage
 from tenantry.storage.repositories.tool_calls import RecordedCall
+from tenantry.tools.hand_off.tool import HAND_OFF, HandedOver
 
 FIXED_REPLY = (
     "I am sorry, something went wrong on our side. Your message is kept; "
@@ -134,6 +135,8 @@ class Draft:
         if stopped is None and not "".join(self.said).strip():
             self.apologise()
         reply = "".join(self.said).strip()
+        if (handed := self.handed_over) is not None:
+            self.tell(EventType.HANDED_OVER, {"agent_id": handed.agent_id, "purpose": handed.purpose})
         if self.fields:
             self.tell(EventType.FIELDS_NOTED, {"fields": self.fields})
         self.events.append(
@@ -167,7 +170,16 @@ class Draft:
             model=self.model,
             usage=total,
             stopped=stopped,
+            agent_id=self.work.agent.id,
+            agent_version=self.work.agent.version,
         )
+
+    @property
+    def handed_over(self) -> HandedOver | None:
+        """Whom the conversation goes to once the turn is stored, if a tool has found somebody; the last one counts."""
+        found = (call.output for _, call in sorted(self.calls.items()) if call.name == HAND_OFF)
+        outputs = [output for output in found if output["status"] == "ok"]
+        return HandedOver.of(outputs[-1]) if outputs else None
 
     def trace(self) -> TurnTrace:
         """How the attempt went, as it is stored."""

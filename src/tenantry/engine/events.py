@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from tenantry.domain.conversation import EventType, TurnResult
+from tenantry.domain.conversation import EventType, Turn, TurnResult
 
 
 class LiveEvent(NamedTuple):
@@ -18,9 +18,14 @@ class LiveEvent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TurnDone:
-    """The turn is stored."""
+    """The turn is stored; `agent_id` is who answered."""
 
     turn_id: UUID
     conversation_id: UUID
     agent_id: UUID
     result: TurnResult
+
+    @classmethod
+    def of(cls, turn: Turn, result: TurnResult, agent_id: UUID) -> "TurnDone":
+        """The end of the turn; `agent_id` is the conversation's now, for a turn that was stored without its own."""
+        return cls(turn.id, turn.conversation_id, result.agent_id or agent_id, result)

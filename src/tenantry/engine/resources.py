@@ -8,6 +8,7 @@ from tenantry.credentials.master_key import ContactHasher
 from tenantry.credentials.secret_store import SecretStore
 from tenantry.credentials.vault import Vault
 from tenantry.engine.definitions import Definitions
+from tenantry.engine.rule_sets import RuleSets
 from tenantry.llm.registry import Models
 from tenantry.outbound.client import OutboundHttp
 from tenantry.storage.tenancy import Database
@@ -16,7 +17,7 @@ from tenantry.storage.tenancy import Database
 @dataclass(frozen=True, slots=True)
 class Resources:
     """The database, the hasher that finds contacts, the models, the way to tenants' own services, what opens sealed
-    values, the secrets of owners, rate limits, budgets, and what is kept of agents."""
+    values, the secrets of owners, rate limits, budgets, and what is kept of agents and of tenants' routing."""
 
     db: Database
     hasher: ContactHasher
@@ -27,3 +28,4 @@ class Resources:
     limiter: RateLimiter
     budgets: BudgetLedger
     definitions: Definitions = field(default_factory=Definitions)
+    rule_sets: RuleSets = field(default_factory=RuleSets)

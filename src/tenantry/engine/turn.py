@@ -12,7 +12,7 @@ import structlog
 from tenantry.auth.budgets import Reservation
 from tenantry.auth.identity import claimed_tenant, identify
 from tenantry.domain.access import Principal
-from tenantry.domain.conversation import StopReason, Turn, TurnResult, TurnStatus, Usage
+from tenantry.domain.conversation import StopReason, TurnResult, TurnStatus, Usage
 from tenantry.domain.errors import ConversationBusy, ConversationDeleted, TenantryError
 from tenantry.domain.ids import new_id
 from tenantry.domain.tenant import Tenant
@@ -21,6 +21,7 @@ from tenantry.engine.accept import Accepted, Intake, Work, accept, replayed, res
 from tenantry.engine.admission import admit
 from tenantry.engine.draft import Clock, Draft
 from tenantry.engine.events import TurnDone
+from tenantry.engine.hand_over import hand_over
 from tenantry.engine.inbound import Inbound
 from tenantry.engine.leases import Leases
 from tenantry.engine.live import LiveTurn, LiveTurns, Stopped
@@ -33,6 +34,7 @@ from tenantry.storage.repositories.tool_calls import LeaseLost
 from tenantry.storage.repositories.turns import AlreadyAccepted, Outcome
 from tenantry.storage.repositories.usage import UsageRow
 from tenantry.storage.tenancy import TenantTx
+from tenantry.tools.hand_off.tool import HandedOver
 
 log = structlog.get_logger()
 
@@ -113,7 +115,7 @@ class Engine:
         turn = accepted.turn
         if turn.status is TurnStatus.DONE and turn.result is not None:
             live.say(turn.result.reply)
-            live.finish(TurnDone(turn.id, turn.conversation_id, accepted.agent_id, turn.result))
+            live.finish(TurnDone.of(turn, turn.result, accepted.agent_id))
         else:
             self._launch(live, accepted.work, (time.perf_counter() - began) * 1000)
         return live
@@ -250,7 +252,7 @@ class Engine:
                     talk = await conversations.with_agent(tx, turn.conversation_id)
                     if live.begun:
                         live.restart(current.attempts)
-                    return TurnDone(turn.id, turn.conversation_id, talk.serving.agent_id, current.result)
+                    return TurnDone.of(turn, current.result, talk.serving.agent_id)
                 started = await turns.start(tx, turn.id, self.leases.id, sole=self.sole, again=again)
                 if started is not None:
                     return await resume(tx, started, self._resources.definitions)
@@ -287,13 +289,16 @@ class Engine:
         outcome = Outcome(
             result, draft.known, draft.policy_state, draft.events, draft.trace(), tuple(_usage_rows(draft))
         )
-        await persist(self.db, turn.tenant_id, partial(self._finish, work.turn, outcome))
+        await persist(self.db, turn.tenant_id, partial(self._finish, work, outcome, draft.handed_over))
         draft.clock.spent("store", began)
         self._tell(draft, replace(outcome.trace, times=draft.times()), result)
-        return TurnDone(turn.id, turn.conversation_id, work.agent.id, result)
+        return TurnDone.of(turn, result, work.agent.id)
 
-    async def _finish(self, turn: Turn, outcome: Outcome, tx: TenantTx) -> None:
+    async def _finish(self, work: Work, outcome: Outcome, handed: HandedOver | None, tx: TenantTx) -> None:
+        turn = work.turn
         if await turns.finish(tx, turn, self.leases.id, outcome) is not None:
+            if handed is not None:
+                await hand_over(tx, work, handed, outcome.known, self._resources.definitions)
             return
         # Stored before by this very attempt, and nobody knew whether it was committed; or another process's by now.
         current = await turns.get(tx, turn.id)

@@ -97,6 +97,8 @@ def _gone(target: Target | None, agents: AgentVersions) -> str | None:
         return "it names no agent"
     if target.agent_id not in agents:
         return f"agent {target.agent_id} is not there any more"
+    if not agents[target.agent_id]:
+        return f"no version of agent {target.agent_id} was published yet"
     if target.version is not None and target.version not in agents[target.agent_id]:
         return f"agent {target.agent_id} has no version {target.version} any more"
     return None

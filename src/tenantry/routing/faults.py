@@ -13,6 +13,8 @@ from tenantry.routing.metadata import is_number, wanted_values
 from tenantry.routing.subsumption import contradiction, implies
 
 _LANGUAGE_RANGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
+# What JSON as it is kept can hold.
+_LARGEST = 2**63 - 1
 _OF_USERS = "a rule on users looks at new_user and metadata alone; put it under rules"
 
 
@@ -78,10 +80,11 @@ def _split_faults(at: str, split: Split) -> Iterator[FieldError]:
 def _target_faults(at: str, target: Target, agents: AgentVersions) -> Iterator[FieldError]:
     if target.agent_id not in agents:
         yield FieldError(f"{at}.agent_id", f"{target.agent_id} is no agent of this tenant")
+    elif not agents[target.agent_id]:
+        yield FieldError(f"{at}.agent_id", "no version of this agent was published yet; publish it first")
     elif target.version is not None and target.version not in agents[target.agent_id]:
-        versions = sorted(agents[target.agent_id])
-        known = f"its newest is {versions[-1]}" if versions else "it has none yet"
-        yield FieldError(f"{at}.version", f"the agent has no version {target.version}; {known}")
+        newest = max(agents[target.agent_id])
+        yield FieldError(f"{at}.version", f"the agent has no version {target.version}; its newest is {newest}")
 
 
 def _condition_faults(at: str, when: Condition) -> Iterator[FieldError]:
@@ -121,6 +124,8 @@ def _value_fault(test: MetadataTest) -> str | None:
         return "is empty, and every text contains that"
     if any(isinstance(value, float) and not math.isfinite(value) for value in wanted_values(test)):
         return "is not a finite number"
+    if any(isinstance(value, int) and abs(value) > _LARGEST for value in wanted_values(test)):
+        return "is a number of more than 64 bits"
     if any(isinstance(value, str) and not is_storable(value) for value in wanted_values(test)):
         return "holds a character that cannot be kept"
     return None

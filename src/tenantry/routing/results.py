@@ -4,18 +4,9 @@ from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
 
+from tenantry.domain.routing import VariantCounts
+
 _Z = NormalDist().inv_cdf(0.975)
-
-
-@dataclass(frozen=True, slots=True)
-class VariantCounts:
-    """Conversations that went to a variant, and how many of them were completed, booked and escalated."""
-
-    variant: str
-    conversations: int
-    completed: int = 0
-    booked: int = 0
-    escalated: int = 0
 
 
 @dataclass(frozen=True, slots=True)

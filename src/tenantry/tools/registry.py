@@ -16,6 +16,7 @@ from tenantry.tools.appointments.reschedule import RescheduleAppointment
 from tenantry.tools.appointments.set import SetAppointment
 from tenantry.tools.arguments import fault
 from tenantry.tools.base import Tool, ToolContext, invalid
+from tenantry.tools.hand_off.tool import HandOff
 from tenantry.tools.http_request.tool import HttpRequest
 from tenantry.tools.mcp.tool import McpTool
 from tenantry.tools.memory.append import MemoryAppend
@@ -33,6 +34,7 @@ _ALL: tuple[Tool, ...] = (
     CancelAppointment(),
     MemoryAppend(),
     MemoryReplace(),
+    HandOff(),
 )
 _TOOLS = {tool.name: tool for tool in _ALL}
 

@@ -108,7 +108,9 @@ def test_all_faults_are_told_at_once() -> None:
 
 def test_an_agent_without_versions_is_told() -> None:
     found = faults(RuleSet(default=Target(UUID(int=7), 1)), {UUID(int=7): ()})
-    assert [fault.message for fault in found] == ["the agent has no version 1; it has none yet"]
+    assert [(fault.field, fault.message) for fault in found] == [
+        ("default.agent_id", "no version of this agent was published yet; publish it first")
+    ]
 
 
 ALL_WEEK = hours("00:00-24:00")

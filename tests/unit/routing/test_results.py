@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tenantry.routing.results import VariantCounts, difference, proportion, variant_result
+from tenantry.domain.routing import VariantCounts
+from tenantry.routing.results import difference, proportion, variant_result
 
 
 @pytest.mark.parametrize(

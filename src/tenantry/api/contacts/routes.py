@@ -50,10 +50,10 @@ async def find_contact(body: ContactFind, who: CanReadContacts, resources: Engin
     if not identities:
         raise InvalidInput("Give `leadId` or `leadEmail`.")
     async with resources.db.tenant(who.tenant_id) as tx:
-        contact_id = await contacts.find(tx, identities)
-        if contact_id is None:
+        contact = await contacts.find(tx, identities)
+        if contact is None:
             raise NotFound
-        return ContactOut.of(await _visible(tx, contact_id, who))
+        return ContactOut.of(await _visible(tx, contact.id, who))
 
 
 @router.get("/{contact_id}")

@@ -31,7 +31,7 @@ from tenantry.domain.errors import (
     TurnInProgress,
 )
 from tenantry.engine.accept import open_conversation
-from tenantry.engine.inbound import Inbound, clean_email, clean_reference
+from tenantry.engine.inbound import Inbound, clean_email, clean_metadata, clean_reference, clean_tags
 from tenantry.engine.watching import Position, watch
 from tenantry.storage.repositories import conversations
 from tenantry.storage.tenancy import TenantTx
@@ -66,6 +66,10 @@ async def create_conversation(body: ConversationCreate, who: CanReply, resources
         lead_id=clean_reference("lead_id", body.lead_id),
         lead_email=clean_email("lead_email", body.lead_email),
         topic=clean_reference("topic", body.topic),
+        purpose=clean_reference("purpose", body.purpose),
+        language=clean_reference("language", body.language),
+        tags=clean_tags("tags", body.tags),
+        metadata=clean_metadata("metadata", body.metadata),
     )
     async with resources.db.tenant(who.tenant_id) as tx:
         return ConversationOut.of(await open_conversation(tx, inbound, resources))

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from tenantry.api.common import Page, with_examples
 from tenantry.domain.conversation import Conversation, Event
+from tenantry.domain.routing import Routed
 
 
 class VariableOut(BaseModel):
@@ -20,7 +21,9 @@ class VariableOut(BaseModel):
 
 
 class ConversationOut(BaseModel):
-    """A conversation. `external_id` is the caller's own id of it, `last_event` the number of its newest event."""
+    """A conversation. `external_id` is the caller's own id of it, `last_event` the number of its newest event.
+    `routing` is how it found the agent that it began with, null where that was not kept; `hand_offs` counts how often
+    it went over to another agent since."""
 
     id: UUID
     agent_id: UUID
@@ -29,6 +32,8 @@ class ConversationOut(BaseModel):
     channel: str
     external_id: str | None
     topic: str | None
+    routing: Routed | None
+    hand_offs: int
     variables: Mapping[str, VariableOut]
     turns: int
     last_event: int
@@ -46,6 +51,8 @@ class ConversationOut(BaseModel):
             channel=conversation.channel,
             external_id=conversation.external_id,
             topic=conversation.topic,
+            routing=conversation.routed,
+            hand_offs=conversation.hand_offs,
             variables={
                 name: VariableOut(value=entry.value, heard=entry.heard, confirmed=entry.confirmed)
                 for name, entry in conversation.known.items()
@@ -65,14 +72,22 @@ class ConversationPage(Page):
 
 class ConversationCreate(BaseModel):
     """A conversation to begin, or the one there is under this `external_id` of this contact. `lead_id` and
-    `lead_email` identify the contact; without `agent_id` the tenant's active agent answers."""
+    `lead_email` identify the contact. Without `agent_id` the tenant's routing says who answers, by `purpose`,
+    `language` (such as de-AT), `tags` and `metadata`; without rules, it is the tenant's active agent."""
 
-    model_config = with_examples({"lead_id": "customer-17", "external_id": "chat-2041", "topic": "Opening hours"})
+    model_config = with_examples(
+        {"lead_id": "customer-17", "external_id": "chat-2041", "topic": "Opening hours"},
+        {"lead_id": "customer-17", "purpose": "sales", "metadata": {"tier": "gold"}},
+    )
     agent_id: UUID | None = None
     lead_id: str | None = None
     lead_email: str | None = None
     external_id: str | None = None
     topic: Annotated[str, Field(max_length=200)] | None = None
+    purpose: Annotated[str, Field(max_length=64)] | None = None
+    language: Annotated[str, Field(max_length=35)] | None = None
+    tags: list[Annotated[str, Field(max_length=64)]] = []
+    metadata: dict[str, Any] = {}
 
 
 class MessageIn(BaseModel):

@@ -41,7 +41,7 @@ async def list_blocks(
         who.require(Scope.CONVERSATIONS_READ)
     async with db.tenant(who.tenant_id) as tx:
         await _require_agent(tx, agent_id, who, changes=False)
-        contact_id = await contacts.find(tx, [identity]) if identity else None
+        contact_id = await _known(tx, identity)
         found = await DEFAULT.blocks(tx, agent_id, contact_id)
     return BlockList(items=[BlockOut.of(block) for block in found])
 
@@ -59,7 +59,7 @@ async def put_block(
     identity = _identity(who, hasher, body.contact)
     async with db.tenant(who.tenant_id) as tx:
         await _require_agent(tx, agent_id, who, changes=True)
-        contact_id = await contacts.find_or_create(tx, [identity]) if identity else None
+        contact_id = (await contacts.find_or_create(tx, [identity])).id if identity else None
         block = await _put(tx, agent_id, contact_id, label, body)
         await _audit(tx, who, "memory.changed", agent_id, contact_id, label)
     return BlockOut.of(block)
@@ -73,7 +73,7 @@ async def delete_block(
     identity = _identity(who, hasher, contact)
     async with db.tenant(who.tenant_id) as tx:
         await _require_agent(tx, agent_id, who, changes=True)
-        contact_id = await contacts.find(tx, [identity]) if identity else None
+        contact_id = await _known(tx, identity)
         unknown = identity is not None and contact_id is None
         if unknown or not await memory_blocks.delete(tx, agent_id, contact_id, label):
             raise NotFound("There is no block with this label; GET the agent's blocks to see which there are.")
@@ -105,6 +105,11 @@ async def _put(tx: TenantTx, agent_id: UUID, contact_id: UUID | None, label: str
 def _identity(who: Principal, hasher: ContactHasher, contact: str | None) -> contacts.Identity | None:
     reference = clean_reference("contact", contact)
     return ("external", hasher.hash(who.tenant_id, "external", reference)) if reference else None
+
+
+async def _known(tx: TenantTx, identity: contacts.Identity | None) -> UUID | None:
+    contact = await contacts.find(tx, [identity]) if identity else None
+    return contact.id if contact else None
 
 
 async def _require_agent(tx: TenantTx, agent_id: UUID, who: Principal, *, changes: bool) -> None:

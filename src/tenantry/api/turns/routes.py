@@ -52,7 +52,9 @@ async def explain_turn(turn_id: UUID, who: CanReadConversations, db: Db) -> Expl
         )
     return ExplanationOut(
         turn=TurnOut.of(turn),
-        agent_id=conversation.agent_id,
+        agent_id=(turn.result and turn.result.agent_id) or conversation.agent_id,
+        agent_version=turn.result.agent_version if turn.result else None,
+        routing=conversation.routed,
         history=[MessageOut(number=m.number, role=m.role, content=m.content) for m in history],
         trace=trace,
     )

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from tenantry.domain.conversation import Turn, TurnResult
+from tenantry.domain.routing import Routed
 from tenantry.domain.trace import TurnTrace
 
 
@@ -49,12 +50,15 @@ class MessageOut(BaseModel):
 
 
 class ExplanationOut(BaseModel):
-    """How a turn came about: `history` is what the models saw of the conversation before it, `trace` holds the exact
-    system prompts, the tools, what the turn itself added to the messages, every model attempt with its raw output,
-    every tool call, the memory used, tokens, cost, and milliseconds of each stage."""
+    """How a turn came about: `agent_id` and `agent_version` are who answered, `routing` is how the conversation found
+    the agent that it began with, `history` is what the models saw of the conversation before it; `trace` holds the
+    exact system prompts, the tools, what the turn itself added to the messages, every model attempt with its raw
+    output, every tool call, the memory used, tokens, cost, and milliseconds of each stage."""
 
     turn: TurnOut
     agent_id: UUID
+    agent_version: int | None
+    routing: Routed | None
     history: list[MessageOut]
     trace: TurnTrace
 

@@ -21,8 +21,8 @@ from tenantry.domain.access import Principal, Scope
 from tenantry.domain.agent import AgentDefinition, AgentRecord
 from tenantry.domain.agent_validation import validate_definition
 from tenantry.domain.errors import AgentNotPublished, Conflict, FieldError, Forbidden, InvalidInput, NotFound
-from tenantry.engine.accept import active_agent
-from tenantry.engine.inbound import Inbound, clean_email, clean_message, clean_reference
+from tenantry.engine.answering import active_agent
+from tenantry.engine.inbound import Inbound, clean_email, clean_message, clean_metadata, clean_reference, clean_tags
 from tenantry.engine.turn import Engine
 from tenantry.memory.registry import DEFAULT
 from tenantry.storage.repositories import agent_versions, agents, audit, tenants
@@ -63,6 +63,10 @@ def _inbound(who: Principal, body: ReplyIn | RequestValidationError, traceparent
         lead_email=clean_email("leadEmail", body.lead_email),
         topic=clean_reference("topic", body.topic),
         model=body.model,
+        purpose=clean_reference("purpose", body.purpose),
+        language=clean_reference("language", body.language),
+        tags=clean_tags("tags", body.tags),
+        metadata=clean_metadata("metadata", body.metadata),
         idempotency_key=clean_reference("idempotencyKey", body.idempotency_key),
         traceparent=traceparent,
     )

@@ -15,13 +15,16 @@ _CAMEL = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forb
 
 class ReplyIn(BaseModel):
     """A contact's message. `leadId` and `conversationId` may be the caller's own ids; they are looked up within the
-    client and the contact only. Without `conversationId` a new conversation begins, without `agentId` the client's
-    active agent answers. The same `idempotencyKey` with the same request always gets the same answer. With `stream` it
-    comes as server-sent events: `accepted`, `delta`, `variable.noted`, `tool.called`, `tool.finished`, `fields.noted`,
+    client and the contact only. Without `conversationId` a new conversation begins. Where no `agentId` names who
+    answers it, the client's routing does by `purpose`, `language` (such as de-AT), `tags` and `metadata`, which are
+    looked at when a conversation begins and not kept; without rules, the active agent answers. The same
+    `idempotencyKey` with the same request always gets the same answer. With `stream` it comes as server-sent events:
+    `accepted`, `delta`, `variable.noted`, `tool.called`, `tool.finished`, `fields.noted`, `conversation.handed_over`,
     and `done` with the whole answer, or `error` with a problem."""
 
     model_config = _CAMEL | with_examples(
         {"message": "When are you open?", "leadId": "customer-17", "conversationId": "chat-2041"},
+        {"message": "Hi", "leadId": "customer-17", "purpose": "sales", "metadata": {"tier": "gold"}},
         {"message": "yes", "leadEmail": "ada@example.com", "idempotencyKey": "mail-88-2", "stream": True},
     )
     message: str
@@ -32,6 +35,10 @@ class ReplyIn(BaseModel):
     client_id: str | None = None
     agent_id: UUID | None = None
     model: Annotated[str, Field(max_length=200)] | None = None
+    purpose: Annotated[str, Field(max_length=64)] | None = None
+    language: Annotated[str, Field(max_length=35)] | None = None
+    tags: list[Annotated[str, Field(max_length=64)]] = []
+    metadata: dict[str, Any] = {}
     idempotency_key: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     stream: bool = False
 

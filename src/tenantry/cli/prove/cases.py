@@ -8,6 +8,7 @@ from tenantry.cli.prove.bulk_cases import BULK_CASES
 from tenantry.cli.prove.case import ALLOWED, FORBIDDEN, NOT_FOUND, ONLY_OWN, Case, listing, word
 from tenantry.cli.prove.contact_cases import CONTACT_CASES
 from tenantry.cli.prove.http import SOCKET, Request
+from tenantry.cli.prove.routing_cases import ROUTING_CASES
 from tenantry.cli.prove.sharing_cases import SHARING_CASES
 from tenantry.cli.prove.world import Party, provider_of
 from tenantry.domain.access import Scope
@@ -143,6 +144,7 @@ CASES: dict[str, Case] = {
     **BULK_CASES,
     **AGENT_CASES,
     **SHARING_CASES,
+    **ROUTING_CASES,
     "POST /api/agent/reply": Case(Scope.REPLY, _reply, NOT_FOUND, ALLOWED, NOT_FOUND, shows=_conversation_id),
     "GET /api/agent/config/active": Case(Scope.AGENTS_READ, _config, ONLY_OWN, ALLOWED, FORBIDDEN),
     "PUT /api/agent/config/active": Case(Scope.AGENTS_WRITE, _change_config, FORBIDDEN, FORBIDDEN, FORBIDDEN),

@@ -76,6 +76,9 @@ async def _agents(wire: Wire, world: World) -> list[Crossing]:
     for victim in (world.victim, world.a.own):
         request = Request("PUT", "/api/agent/config/active", body={"agentId": str(victim.agent_id)})
         found.append(await _expect(wire, world.b.own, victim, request, "agentId", {404}))
+        rules = {"revision": 1, "rules": {"default": {"agent_id": str(victim.agent_id)}}}
+        request = Request("PUT", "/api/v1/routing", body=rules)
+        found.append(await _expect(wire, world.b.own, victim, request, "agent_id of a rule", {422}))
     for owner in (world.victim.member_id, world.neighbour.member_id):
         definition = {"name": "planted"}
         request = Request("POST", "/api/v1/agents", body={"definition": definition, "owner_member_id": str(owner)})

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from tenantry.cli.prove.http import Answer, Request, Wire
+from tenantry.cli.prove.routing_cases import rules_of
 from tenantry.cli.prove.world import BLOCK, Party, Side, World, provider_of
 from tenantry.domain.errors import TenantryError
 
@@ -17,6 +18,10 @@ async def settle(wire: Wire, world: World) -> World:
 
 
 async def _side(wire: Wire, side: Side) -> Side:
+    rules = {"revision": 0, "rules": rules_of(side.parties)}
+    answer = await wire.send(side.own.key, Request("PUT", "/api/v1/routing", body=rules))
+    if answer.status != 200:
+        raise TenantryError(f"The proof cannot set rules of its own: {answer.text}")
     first, second, own = [
         await _known(wire, side, await _shared(wire, side, await _sealed(wire, side, await _party(wire, party))))
         for party in side.parties

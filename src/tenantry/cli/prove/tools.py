@@ -106,6 +106,7 @@ async def _attack(db: Database, outbound: OutboundHttp, world: World, secrets_of
                 found.append(await _extra(db, acting, world.victim, intruder, tool, arguments, extra))
         found += await _bookings(db, acting, world.victim, intruder, start)
         found.append(await _memory(db, acting, world.victim, intruder))
+        found += [await _hand_off(acting, victim, intruder) for victim in (world.victim, world.a.own)]
         found += await _services(db, acting, world.victim, intruder)
         if secrets_of is not None:
             found += await _secrets(await _acting_as(db, outbound, intruder, secrets_of), world.victim, intruder)
@@ -128,6 +129,7 @@ def _calls(intruder: Party, start: dict[str, str]) -> Iterator[tuple[str, dict[s
     yield "cancel_appointment", own
     yield "memory_append", {"label": BLOCK, "text": "forged"}
     yield "memory_replace", {"label": BLOCK, "old": intruder.word, "new": "forged"}
+    yield "hand_off", {"purpose": intruder.purpose}
 
 
 async def _user_id(
@@ -233,6 +235,19 @@ async def _memory(db: Database, acting: _Acting, victim: Party, intruder: Party)
     of = "another contact's" if intruder is victim else "the victim's"
     wanted = frozenset({"not_found", "refused", "invalid"})
     return _verdict(f"memory_replace of {of}", intruder, "not_found", result, changed, wanted=wanted)
+
+
+async def _hand_off(acting: _Acting, victim: Party, intruder: Party) -> Crossing:
+    """Hand over by the purpose that leads to the victim's agent, and in another tenant to one of its own; what the
+    tenant owns is for its members too."""
+    output = (result := await acting.tool("hand_off", purpose=victim.purpose)).output
+    neighbour = victim.tenant_id == intruder.tenant_id
+    wanted = frozenset({"ok" if victim.member_id is None else "not_found"} if neighbour else {"ok", "refused"})
+    leaked = any(mark in str(output) for mark in victim.marks) and not (neighbour and victim.member_id is None)
+    whose = "a member's" if victim.member_id else "the tenant's"
+    what = f"hand_off to {whose} agent"
+    noted = ", to the victim's" if leaked else ""
+    return _verdict(what, intruder, " or ".join(sorted(wanted)), result, noted, wanted=wanted, sound=not leaked)
 
 
 async def _state(db: Database, *parties: Party) -> list[str]:

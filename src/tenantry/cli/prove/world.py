@@ -67,6 +67,11 @@ class Party:
         return f"talk-{self.word}"
 
     @property
+    def purpose(self) -> str:
+        """The purpose by which the party's tenant leads to its agent."""
+        return f"to-{self.name}"
+
+    @property
     def secret_name(self) -> str:
         """The name of the party's sealed secret."""
         return f"secret-{self.word}"
@@ -237,6 +242,7 @@ async def _key(
     return key, key_id
 
 
+_PARTIES = ("first", "second", "tenant")
 _FUNCTIONS = {
     "check_availability": (),
     "set_appointment": ("matter",),
@@ -256,7 +262,10 @@ def definition_of(word: str) -> AgentDefinition:
         greeting=f"Greeting {word}",
         business_hours=(OpeningHours(days=WEEKDAYS, opens="00:00", closes="24:00"),),
         variables=(Variable(name="matter", type=VariableType.TEXT, question=f"What is it about, {word}?"),),
-        functions=tuple(Function(name=name, variables=variables) for name, variables in _FUNCTIONS.items()),
+        functions=(
+            *(Function(name=name, variables=variables) for name, variables in _FUNCTIONS.items()),
+            Function(name="hand_off", purposes=tuple(f"to-{name}" for name in _PARTIES)),
+        ),
     )
 
 

@@ -7,13 +7,14 @@ from tenantry.domain.tools import ToolResult
 from tenantry.llm.form_policy.appointments import heard_about_appointment, heard_choice, settle_time
 from tenantry.llm.form_policy.collection import acknowledge, ask, books, next_variable, note_values, skip
 from tenantry.llm.form_policy.confirmation import corrections, heard_confirmation, named_wrong, read_back
+from tenantry.llm.form_policy.handing_over import heard_hand_off
 from tenantry.llm.form_policy.language import Intent
 from tenantry.llm.form_policy.message import Message, read_message
 from tenantry.llm.form_policy.outcomes import tell
 from tenantry.llm.form_policy.questions import answer_question, farewell, recap
 from tenantry.llm.form_policy.reading import Reader, Readings
 from tenantry.llm.form_policy.state import DialogueState
-from tenantry.llm.form_policy.turn import APPOINTMENT_TOOLS, Turn
+from tenantry.llm.form_policy.turn import APPOINTMENT_TOOLS, HAND_OFF, Turn
 
 _NOTHING: frozenset[Intent] = frozenset()
 _SHORT_MESSAGE = 5
@@ -26,6 +27,7 @@ _ABOUT_THE_CONVERSATION = frozenset(Intent) - {
     Intent.PLEASED,
     Intent.UNSOLVED,
 }
+_NOT_BY_ITSELF = APPOINTMENT_TOOLS | {HAND_OFF}
 _DECLINING = frozenset({Intent.SKIP, Intent.NO})
 
 
@@ -34,13 +36,16 @@ def hear_results(turn: Turn) -> None:
     messages = turn.request.messages
     names = {call.id: call.name for message in messages for call in message.tool_calls}
     handled: set[str] = set()
+    gone = False
     for message in reversed(messages):
         if message.role != "tool":
             break
         name = names.get(message.tool_call_id or "", "")
         handled.add(name)
-        tell(turn, name, message.tool_result or ToolResult())
-    if turn.call is None and not handled & APPOINTMENT_TOOLS:
+        result = message.tool_result or ToolResult()
+        gone = gone or (name == HAND_OFF and result.done)
+        tell(turn, name, result)
+    if turn.call is None and not gone and not handled & APPOINTMENT_TOOLS:
         advance(turn, _NOTHING, Readings(), missed=False)
 
 
@@ -62,6 +67,8 @@ def hear_message(turn: Turn, content: str) -> None:
     if asked and asked.type is VariableType.TEXT and len(message.original.split()) > _SHORT_MESSAGE:
         # An open question was answered at length: "I was told to cancel that" is the answer, no wish to cancel.
         intents = _NOTHING
+    if heard_hand_off(turn, message, asked):
+        return
     if Intent.RESTART in intents:
         _restart(turn)
         return
@@ -191,7 +198,7 @@ def _booking_is_open(turn: Turn) -> bool:
 def _next_function(turn: Turn) -> Function | None:
     """The next of the agent's own functions whose values are all there and were not handed to it yet."""
     for function in turn.agent.enabled_functions():
-        if function.name not in turn.tools or function.name in APPOINTMENT_TOOLS or not function.variables:
+        if function.name not in turn.tools or function.name in _NOT_BY_ITSELF or not function.variables:
             continue
         listed = [v for name in function.variables if (v := turn.agent.variable(name))]
         complete = all(v.name in turn.known for v in listed if v.required and v.name not in turn.slot_names)

@@ -1,6 +1,6 @@
 """What the form policy needs of a language; each folder of `languages` gives one `Language`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from enum import StrEnum
@@ -97,7 +97,8 @@ class Language:
     changes one part of a noted address; `when` reads a wish for a time (`bare` allows a lone number, as the answer to
     "what time?"); `answer` takes what stands before and behind an answer off ("it's …, please"); `labels` are the words
     that a contact would call a variable by; `ordinal` reads "the second one" as 1 out of `count`; `word_correction`
-    reads ("Springfeld", "") out of "it's Springfeld with e" and ("Oak", "Main") out of "Oak, not Main".
+    reads ("Springfeld", "") out of "it's Springfeld with e" and ("Oak", "Main") out of "Oak, not Main"; `asked_purpose`
+    finds which of these purposes a message asks to be handed over to (with True its name alone asks for it).
     """
 
     code: str
@@ -115,6 +116,7 @@ class Language:
     labels: Callable[[Variable], tuple[str, ...]]
     ordinal: Callable[[str, int], int | None]
     word_correction: Callable[[str], tuple[str, str] | None]
+    asked_purpose: Callable[[str, Sequence[str], bool], str | None]
     filler: frozenset[str]
     date_hint: Callable[[str], bool]
     money: MoneyWords

@@ -7,8 +7,9 @@ from typing import Any, cast
 from tenantry.domain.tools import ToolResult
 from tenantry.llm.form_policy.appointments import check, offer
 from tenantry.llm.form_policy.collection import note_slot
+from tenantry.llm.form_policy.handing_over import told_hand_off
 from tenantry.llm.form_policy.state import Appointment, Wish
-from tenantry.llm.form_policy.turn import CANCEL, CHECK, MOVE, SET, Turn, wall_time
+from tenantry.llm.form_policy.turn import CANCEL, CHECK, HAND_OFF, MOVE, SET, Turn, wall_time
 
 _REASONS = frozenset({"taken", "outside_business_hours", "past", "too_soon", "too_far", "invalid_time"})
 _MAX_OFFERS = 4
@@ -20,7 +21,7 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 def tell(turn: Turn, name: str, result: ToolResult) -> None:
     """Say what a tool's result means for the contact, and keep what follows from it."""
     known: dict[str, Callable[[Turn, ToolResult], None]] = {
-        SET: _told_booking, MOVE: _told_move, CANCEL: _told_cancelled, CHECK: _told_free,
+        SET: _told_booking, MOVE: _told_move, CANCEL: _told_cancelled, CHECK: _told_free, HAND_OFF: told_hand_off,
     }  # fmt: skip
     known.get(name, lambda turn, result: _told_other(turn, name, result))(turn, result)
     if name in {SET, MOVE, CANCEL}:

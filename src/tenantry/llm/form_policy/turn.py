@@ -24,6 +24,7 @@ SET = "set_appointment"
 CHECK = "check_availability"
 MOVE = "reschedule_appointment"
 CANCEL = "cancel_appointment"
+HAND_OFF = "hand_off"
 APPOINTMENT_TOOLS = frozenset({SET, CHECK, MOVE, CANCEL})
 
 

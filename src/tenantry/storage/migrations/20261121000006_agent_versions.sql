@@ -26,9 +26,12 @@ CREATE TABLE agent_versions (
     FOREIGN KEY (tenant_id, agent_id) REFERENCES agents (tenant_id, id) ON DELETE CASCADE,
     FOREIGN KEY (tenant_id, agent_id, restores) REFERENCES agent_versions (tenant_id, agent_id, number)
 );
+-- Row-level security, forced, would hide all rows from the owner too.
+ALTER TABLE agents NO FORCE ROW LEVEL SECURITY;
 INSERT INTO agent_versions (tenant_id, agent_id, number, definition, published_by, published_at)
     SELECT tenant_id, id, 1, definition, 'operator:migration', updated_at FROM agents;
 UPDATE agents SET published = 1, published_revision = revision;
+ALTER TABLE agents FORCE ROW LEVEL SECURITY;
 
 -- Where a clone comes from: an agent of the tenant or a built-in template, and what it was when the clone last took it.
 CREATE TABLE agent_origins (
@@ -80,7 +83,9 @@ ALTER TABLE conversations
     ADD COLUMN version        integer,
     ADD COLUMN first_agent_id uuid,
     DROP CONSTRAINT conversations_tenant_id_contact_id_agent_id_external_id_key;
+ALTER TABLE conversations NO FORCE ROW LEVEL SECURITY;
 UPDATE conversations SET first_agent_id = agent_id;
+ALTER TABLE conversations FORCE ROW LEVEL SECURITY;
 ALTER TABLE conversations
     ALTER COLUMN first_agent_id SET NOT NULL,
     ADD UNIQUE (tenant_id, contact_id, first_agent_id, external_id),

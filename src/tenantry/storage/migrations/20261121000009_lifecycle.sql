@@ -6,7 +6,9 @@ ALTER TABLE contacts
     ADD COLUMN tags           text[]      NOT NULL DEFAULT '{}',
     ADD COLUMN archived_at    timestamptz,
     ADD COLUMN seen_active_at timestamptz NOT NULL DEFAULT now();
+ALTER TABLE contacts NO FORCE ROW LEVEL SECURITY;
 UPDATE contacts SET seen_active_at = created_at;
+ALTER TABLE contacts FORCE ROW LEVEL SECURITY;
 CREATE INDEX contacts_in_use ON contacts (tenant_id, seen_active_at) WHERE archived_at IS NULL;
 CREATE INDEX contacts_archived ON contacts (tenant_id, seen_active_at) WHERE archived_at IS NOT NULL;
 CREATE INDEX contacts_by_tag ON contacts USING gin (tags) WHERE tags <> '{}';

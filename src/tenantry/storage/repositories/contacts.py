@@ -1,6 +1,8 @@
 """Contacts, found by keyed hashes of what identifies them."""
 
+import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from tenantry.domain.ids import new_id
@@ -9,31 +11,39 @@ from tenantry.storage.tenancy import TenantTx
 Identity = tuple[str, bytes]
 
 
-async def find(tx: TenantTx, identities: Sequence[Identity], *, keep: bool = False) -> UUID | None:
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """The other end. Its sides in A/B tests follow from `split_key`; `is_new` tells that it was met just now."""
+
+    id: UUID
+    split_key: bytes
+    is_new: bool = False
+
+
+async def find(tx: TenantTx, identities: Sequence[Identity], *, keep: bool = False) -> Contact | None:
     """The contact of the first of these identities (kind, hash) that is known; with `keep`, nobody deletes it until the
     transaction ends."""
     for kind, digest in identities:
-        contact_id = await tx.value(
-            "SELECT c.id FROM contact_identities i JOIN contacts c ON c.tenant_id = i.tenant_id "
+        row = await tx.row(
+            "SELECT c.id, c.split_key FROM contact_identities i JOIN contacts c ON c.tenant_id = i.tenant_id "
             "AND c.id = i.contact_id WHERE i.tenant_id = $1 AND i.kind = $2 AND i.hash = $3"
             + (" FOR KEY SHARE OF c" if keep else ""),
             tx.tenant_id,
             kind,
             digest,
         )
-        if contact_id is not None:
-            return contact_id
+        if row is not None:
+            return Contact(row["id"], row["split_key"])
     return None
 
 
-async def find_or_create(tx: TenantTx, identities: Sequence[Identity]) -> UUID:
+async def find_or_create(tx: TenantTx, identities: Sequence[Identity]) -> Contact:
     """The contact of the first known identity, else a new one; identities that nobody has become theirs too."""
-    contact_id = await find(tx, identities, keep=True)
-    if contact_id is None:
-        contact_id = new_id()
-        await tx.execute("INSERT INTO contacts (tenant_id, id) VALUES ($1, $2)", tx.tenant_id, contact_id)
+    contact = await find(tx, identities, keep=True)
+    if contact is None:
+        contact = await _create(tx, identities)
     elif len(identities) == 1:
-        return contact_id
+        return contact
     for kind, digest in identities:
         await tx.execute(
             "INSERT INTO contact_identities (tenant_id, kind, hash, contact_id) VALUES ($1, $2, $3, $4) "
@@ -41,14 +51,30 @@ async def find_or_create(tx: TenantTx, identities: Sequence[Identity]) -> UUID:
             tx.tenant_id,
             kind,
             digest,
-            contact_id,
+            contact.id,
         )
     # Of two requests that met the contact first, the one whose identity stayed is right.
     kept = await find(tx, identities, keep=True)
-    if kept is None or kept == contact_id:
-        return contact_id
-    await tx.execute("DELETE FROM contacts WHERE tenant_id = $1 AND id = $2", tx.tenant_id, contact_id)
+    if kept is None or kept.id == contact.id:
+        return contact
+    await tx.execute("DELETE FROM contacts WHERE tenant_id = $1 AND id = $2", tx.tenant_id, contact.id)
     return kept
+
+
+def split_key_of(identities: Sequence[Identity]) -> bytes:
+    """The split key of a contact that is met by these identities: the hash of the first or, with none, random bytes."""
+    return identities[0][1] if identities else os.urandom(16)
+
+
+async def _create(tx: TenantTx, identities: Sequence[Identity]) -> Contact:
+    contact = Contact(new_id(), split_key_of(identities), is_new=True)
+    await tx.execute(
+        "INSERT INTO contacts (tenant_id, id, split_key) VALUES ($1, $2, $3)",
+        tx.tenant_id,
+        contact.id,
+        contact.split_key,
+    )
+    return contact
 
 
 async def exists(tx: TenantTx, contact_id: UUID) -> bool:

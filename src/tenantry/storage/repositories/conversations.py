@@ -10,18 +10,20 @@ import msgspec
 from tenantry.domain.conversation import Conversation, Event, Message
 from tenantry.domain.ids import new_id
 from tenantry.domain.memory import Block
-from tenantry.domain.values import VariableValue
+from tenantry.domain.routing import Routed
+from tenantry.domain.values import Known, VariableValue
 from tenantry.storage.repositories import agent_versions, lifecycle, memory_blocks
 from tenantry.storage.repositories.agent_versions import Serving
 from tenantry.storage.tenancy import Row, TenantTx
 
 _known = msgspec.json.Decoder(dict[str, VariableValue])
 _object = msgspec.json.Decoder(dict[str, Any])
+_routed = msgspec.json.Decoder(Routed)
 
 _COLUMNS = (
     "c.id AS conversation_id, c.agent_id AS of_agent, c.owner_member_id AS conversation_owner, c.contact_id, "
-    "c.channel, c.external_id, c.topic, c.known, c.policy_state, c.last_turn, c.last_event, c.created_at AS began_at, "
-    "c.updated_at AS last_at, "
+    "c.channel, c.external_id, c.topic, c.routing, c.hand_offs, c.known, c.policy_state, c.last_turn, c.last_event, "
+    "c.created_at AS began_at, c.updated_at AS last_at, "
     "(SELECT k.created_at FROM contacts k WHERE k.tenant_id = c.tenant_id AND k.id = c.contact_id) AS contact_since"
 )
 # $2 is the member whose conversations and the tenant's are all that may be seen, with those that they began themselves
@@ -45,6 +47,8 @@ def _conversation_from(row: Row, tenant_id: UUID) -> Conversation:
         channel=row["channel"],
         external_id=row["external_id"],
         topic=row["topic"],
+        routed=_routed.decode(row["routing"]) if row["routing"] else None,
+        hand_offs=row["hand_offs"],
         known=_known.decode(row["known"]),
         policy_state=_object.decode(row["policy_state"]),
         last_turn=row["last_turn"],
@@ -159,17 +163,19 @@ class NewConversation:
     topic: str | None
     version: int | None = None
     opened_by: UUID | None = None
+    routed: Routed | None = None
 
 
-async def create(tx: TenantTx, new: NewConversation) -> Conversation:
-    """A new conversation, or the one that a request at the same time made under the same external id; locked."""
-    conversation_id = new_id()
-    await tx.execute(
-        "INSERT INTO conversations (tenant_id, id, agent_id, first_agent_id, owner_member_id, contact_id, channel, "
-        "external_id, topic, version, opened_by) VALUES ($1, $2, $3, $3, $4, $5, $6, $7, $8, $9, $10) "
-        "ON CONFLICT DO NOTHING",
+async def create(tx: TenantTx, new: NewConversation) -> Conversation | None:
+    """A new conversation, locked; None when the contact has one under the same external id that began with the same
+    agent (`same_as`)."""
+    row = await tx.row(
+        "WITH made AS (INSERT INTO conversations (tenant_id, id, agent_id, first_agent_id, owner_member_id, "
+        "contact_id, channel, external_id, topic, version, opened_by, routing) "
+        "VALUES ($1, $2, $3, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING RETURNING *) "
+        f"SELECT {_COLUMNS}, {lifecycle.DORMANT} FROM made c {_JOIN_AGENT}",
         tx.tenant_id,
-        conversation_id,
+        new_id(),
         new.agent_id,
         new.owner_member_id,
         new.contact_id,
@@ -178,21 +184,63 @@ async def create(tx: TenantTx, new: NewConversation) -> Conversation:
         new.topic,
         new.version,
         new.opened_by,
+        new.routed,
     )
-    row = await tx.one(
-        f"SELECT {_COLUMNS}, {lifecycle.DORMANT} FROM conversations c {_JOIN_AGENT} WHERE c.tenant_id = $1 "
-        "AND (c.id = $2 OR (c.contact_id = $3 AND c.first_agent_id = $4 AND c.external_id = $5 "
-        "AND c.opened_by IS NOT DISTINCT FROM $6)) FOR UPDATE OF c",
+    if row is None:
+        return None
+    if row["dormant"]:
+        await lifecycle.used(tx, new.agent_id, new.contact_id)
+    return _conversation_from(row, tx.tenant_id)
+
+
+async def same_as(tx: TenantTx, new: NewConversation) -> UUID:
+    """The conversation that stands in the way of this one."""
+    return await tx.value(
+        "SELECT id FROM conversations WHERE tenant_id = $1 AND contact_id = $2 AND first_agent_id = $3 "
+        "AND external_id = $4 AND opened_by IS NOT DISTINCT FROM $5",
         tx.tenant_id,
-        conversation_id,
         new.contact_id,
         new.agent_id,
         new.external_id,
         new.opened_by,
     )
-    if row["dormant"]:
-        await lifecycle.used(tx, new.agent_id, new.contact_id)
-    return _conversation_from(row, tx.tenant_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Successor:
+    """The agent that a conversation goes over to, by the version that it then stays with, if it does."""
+
+    agent_id: UUID
+    owner_member_id: UUID | None
+    version: int | None
+
+
+async def hand_over(tx: TenantTx, conversation_id: UUID, to: Successor, known: Known) -> None:
+    """Let another agent go on with what is `known`, as if no model had ever been at it."""
+    await tx.execute(
+        "UPDATE conversations SET agent_id = $3, owner_member_id = $4, version = $5, known = $6, policy_state = '{}', "
+        "hand_offs = hand_offs + 1 WHERE tenant_id = $1 AND id = $2",
+        tx.tenant_id,
+        conversation_id,
+        to.agent_id,
+        to.owner_member_id,
+        to.version,
+        known,
+    )
+
+
+async def take_back(tx: TenantTx, conversation_id: UUID, to: Successor) -> None:
+    """Give a conversation back to the agent that it began with when the one that it was handed over to is gone."""
+    await tx.execute(
+        "UPDATE conversations c SET agent_id = $3, owner_member_id = $4, version = $5, policy_state = '{}' "
+        "FROM agents a WHERE c.tenant_id = $1 AND c.id = $2 AND c.first_agent_id = $3 "
+        "AND a.tenant_id = c.tenant_id AND a.id = c.agent_id AND a.deleted_at IS NOT NULL",
+        tx.tenant_id,
+        conversation_id,
+        to.agent_id,
+        to.owner_member_id,
+        to.version,
+    )
 
 
 async def get(tx: TenantTx, conversation_id: UUID, *, sees_only: UUID | None) -> Conversation | None:

@@ -6,6 +6,7 @@ from tenantry.llm.form_policy.languages.en.answers import FILLER, answer, labels
 from tenantry.llm.form_policy.languages.en.intents import intents, ordinal, wants
 from tenantry.llm.form_policy.languages.en.numbers import digits
 from tenantry.llm.form_policy.languages.en.phrases import PHRASES
+from tenantry.llm.form_policy.languages.en.purposes import asked_purpose
 from tenantry.llm.form_policy.languages.en.speech import (
     either,
     example,
@@ -36,6 +37,7 @@ LANGUAGE = Language(
     labels=labels,
     ordinal=ordinal,
     word_correction=word_correction,
+    asked_purpose=asked_purpose,
     filler=FILLER,
     date_hint=date_hint,
     money=MoneyWords(

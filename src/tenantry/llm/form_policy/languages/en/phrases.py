@@ -158,6 +158,8 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "tool_done": ("The {label} is done.",),
     "tool_failed": ("I could not get the {label} just now.",),
     "tool_unknown": ("I cannot tell yet whether the {label} went through, so I did not ask for it twice.",),
+    "handed_over": ("I hand you over to {agent}, who has all that I noted and answers your next message.",),
+    "nobody_there": ("I am sorry, I cannot hand you over from here.",),
     "finished": ("Thank you, that is all I need. I have it noted for the team.",),
     "finished_already": ("I have everything I need, thank you.", "All is noted, nothing more is needed from you."),
     "what_message": ("What may I note for you?", "Just write what it is about and I take it down."),

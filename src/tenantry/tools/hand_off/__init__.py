@@ -1,0 +1,1 @@
+"""An agent hands its conversation over to another."""
