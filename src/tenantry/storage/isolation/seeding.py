@@ -41,6 +41,8 @@ async def count_audited(tx: TenantTx, action: str) -> int:
 
 async def hold_run(tx: TenantTx, run_id: str) -> bool:
     """Hold the proof's run until the transaction ends; False when another process holds it."""
+    # The transaction is idle for as long as the proof takes, which may be longer than others are let wait.
+    await tx.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
     return await tx.value("SELECT pg_try_advisory_xact_lock($1, hashtext($2))", _RUNNING, run_id)
 
 
