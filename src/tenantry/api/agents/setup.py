@@ -1,6 +1,7 @@
 """`POST /api/v1/agents/setup`: the agents that a tenant begins with."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -14,9 +15,10 @@ from tenantry.auth.principals import CanEditAgents
 from tenantry.domain.access import Principal
 from tenantry.domain.agent import AgentRecord, TurnField
 from tenantry.domain.agent_validation import validate_definition
-from tenantry.domain.errors import FieldError, Forbidden, InvalidInput, TenantryError
+from tenantry.domain.errors import Conflict, FieldError, Forbidden, InvalidInput, TenantryError
 from tenantry.domain.origin import Origin
-from tenantry.storage.repositories import agent_origins, agents, audit, tenants
+from tenantry.domain.routing import Target
+from tenantry.storage.repositories import agent_origins, agents, audit, routing, tenants
 from tenantry.storage.repositories.agents import AgentFilter
 from tenantry.storage.tenancy import TenantTx
 
@@ -62,6 +64,7 @@ async def set_up(body: SetUp, who: CanEditAgents, db: Db, models: AllModels) -> 
         await tenants.lock_active_agent(tx)
         there = await agent_origins.of_built_in_types(tx)
         items = [await _type(tx, name, there.get(name), who, allowed) for name in types]
+        await _set_purposes(tx, who, {item.type: item.agent_id for item in items})
     return StartingSetOut(items=items)
 
 
@@ -87,12 +90,34 @@ async def _existing(tx: TenantTx, name: str, agent_id: UUID | None) -> AgentReco
 
 async def _created(tx: TenantTx, name: str, who: Principal, allowed_models: Collection[str]) -> AgentRecord:
     file = built_in_types()[name]
-    validate_definition(file.definition, allowed_models)
-    agent = await agents.create(tx, file.definition, None, tags=file.head.tags)
+    definition = replace(file.definition, time_zone=who.tenant.time_zone)
+    validate_definition(definition, allowed_models)
+    agent = await agents.create(tx, definition, None, tags=file.head.tags)
     await agent_origins.record(tx, agent.id, Origin(None, name, None, file.definition))
     details = {"built_in": name}
     await audit.record(tx, actor=who.actor, action="agent.created", target=f"agent:{agent.id}", details=details)
-    return await published(tx, agent, file.definition, who, note=f"built-in type {name}")
+    return await published(tx, agent, definition, who, note=f"built-in type {name}")
+
+
+async def _set_purposes(tx: TenantTx, who: Principal, made: Mapping[str, UUID | None]) -> None:
+    """Route each type's name to its agent, where the tenant has no such purpose yet."""
+    stored = await routing.get(tx)
+    targets = {name: Target(agent_id) for name, agent_id in made.items() if agent_id is not None}
+    versions = await routing.agents_of(tx, list(targets.values()), sees_only=None)
+    new = {
+        name: target
+        for name, target in targets.items()
+        if versions.get(target.agent_id) and name not in stored.rules.purposes
+    }
+    if not new:
+        return
+    await tenants.raise_settings_stamp(tx)
+    rules = replace(stored.rules, purposes={**stored.rules.purposes, **new})
+    now = await routing.put(tx, rules, revision=stored.revision)
+    if now is None:
+        raise Conflict("The routing was changed in between; set up again.")
+    details = {"revision": now.revision}
+    await audit.record(tx, actor=who.actor, action="routing.changed", target=f"tenant:{who.tenant_id}", details=details)
 
 
 def _told(name: str, result: Literal["created", "existed"], agent: AgentRecord) -> SetUpTypeOut:
