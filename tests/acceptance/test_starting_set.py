@@ -68,7 +68,8 @@ async def test_each_type_is_set_up_and_holds_a_conversation_with_valid_turn_fiel
 async def _converse(runtime: Runtime, tenant: Tenant, client: TenantryClient, item: SetUpType) -> None:
     assert item.agent_id is not None
     definition = (await client.agents.get(item.agent_id)).definition
-    reply = await client.replies.send(OPENINGS[item.type], agent_id=item.agent_id, lead_id=f"lead-{item.type}")
+    reply = await client.replies.send(OPENINGS[item.type], purpose=item.type, lead_id=f"lead-{item.type}")
+    assert reply.agent_id == item.agent_id
     turns = [reply]
     while reply.missing and len(turns) < MOST_TURNS:
         reply = await client.replies.send(

@@ -80,6 +80,10 @@ class _Recorder(Transport):
         self._ask("GET", path, into, None, {"limit": 1, "cursor": "x", **params}, paged=True)
         yield
 
+    async def download(self, path: str) -> Any:
+        self._ask("GET", path, None, None, {})
+        yield
+
     async def stream(
         self, method: str, path: str, *, body: object = None, params: Mapping[str, Any] | None = None
     ) -> Any:

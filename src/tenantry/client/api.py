@@ -8,7 +8,9 @@ import aiohttp
 from tenantry.client.agents import Agents
 from tenantry.client.audit import AuditLog
 from tenantry.client.calendar import Calendar
+from tenantry.client.contacts import Contacts
 from tenantry.client.conversations import Conversations
+from tenantry.client.lifecycle import Lifecycle
 from tenantry.client.limits import Limits
 from tenantry.client.members import Members
 from tenantry.client.memory import Memory
@@ -33,7 +35,9 @@ class TenantryClient:
         self.agents = Agents(transport)
         self.audit = AuditLog(transport)
         self.calendar = Calendar(transport)
+        self.contacts = Contacts(transport)
         self.conversations = Conversations(transport)
+        self.lifecycle = Lifecycle(transport)
         self.limits = Limits(transport)
         self.members = Members(transport)
         self.memory = Memory(transport)

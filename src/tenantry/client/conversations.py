@@ -1,9 +1,10 @@
 """Conversations: what was said, what is known, and what happens while it happens."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from tenantry.client.errors import ServerUnreachable
@@ -51,6 +52,21 @@ class EventPage:
     last_seq: int
 
 
+class Beginning(TypedDict, total=False):
+    """What may be said of a conversation when it begins: with which agent or, where none is named, what the tenant's
+    routing goes by; and with whom (`lead_id`, `lead_email`)."""
+
+    agent_id: UUID | None
+    lead_id: str | None
+    lead_email: str | None
+    external_id: str | None
+    topic: str | None
+    purpose: str | None
+    language: str | None
+    tags: Sequence[str] | None
+    metadata: Mapping[str, Any] | None
+
+
 class Conversations:
     """`/api/v1/conversations`. Every method raises ApiError."""
 
@@ -65,18 +81,9 @@ class Conversations:
         """One conversation with all that is known by now."""
         return await self._transport.call("GET", f"{_PATH}/{conversation_id}", Conversation)
 
-    async def begin(
-        self,
-        *,
-        agent_id: UUID | None = None,
-        lead_id: str | None = None,
-        lead_email: str | None = None,
-        external_id: str | None = None,
-        topic: str | None = None,
-    ) -> Conversation:
+    async def begin(self, **beginning: Unpack[Beginning]) -> Conversation:
         """Begin a conversation, or find the one that the contact has under this `external_id`."""
-        body = given(agent_id=agent_id, lead_id=lead_id, lead_email=lead_email, external_id=external_id, topic=topic)
-        return await self._transport.call("POST", _PATH, Conversation, body=body)
+        return await self._transport.call("POST", _PATH, Conversation, body=given(**beginning))
 
     async def send(
         self, conversation_id: UUID, text: str, *, model: str | None = None, idempotency_key: str | None = None

@@ -1,6 +1,6 @@
 """Replies to contacts' messages: whole, or while they grow; and the active configuration behind them."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict, Unpack
 from uuid import UUID
@@ -99,7 +99,8 @@ class ActiveConfiguration(msgspec.Struct, frozen=True, rename="camel"):
 
 class About(TypedDict, total=False):
     """What may be said of a message besides its words: to which agent, from whom (`lead_id`, `lead_email`), in which
-    conversation (the API's id of it, or the caller's own), by which model it is to be answered."""
+    conversation (the API's id of it, or the caller's own), by which model it is to be answered; and what the tenant's
+    routing goes by where no agent is named."""
 
     agent_id: UUID | None
     lead_id: str | None
@@ -108,6 +109,10 @@ class About(TypedDict, total=False):
     topic: str | None
     model: str | None
     idempotency_key: str | None
+    purpose: str | None
+    language: str | None
+    tags: Sequence[str] | None
+    metadata: Mapping[str, Any] | None
 
 
 class Replies:

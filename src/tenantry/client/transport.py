@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
@@ -77,15 +77,26 @@ class Transport:
     ) -> AsyncGenerator[ServerEvent]:
         """The events of an answer while they come. Raises ApiError, and ServerUnreachable when it breaks off."""
         parser = EventParser()
+        async with aclosing(self._pieces(method, path, body, params)) as pieces:
+            async for piece in pieces:
+                for event in parser.feed(piece):
+                    yield event
+
+    def download(self, path: str) -> AsyncGenerator[bytes]:
+        """A file, piece by piece. Raises ApiError, and ServerUnreachable when it breaks off."""
+        return self._pieces("GET", path, None, None)
+
+    async def _pieces(
+        self, method: str, path: str, body: object, params: Mapping[str, Any] | None
+    ) -> AsyncGenerator[bytes]:
         try:
             async with self._session.request(
                 method, path, data=_encoded(body), params=_query(params), headers=_JSON, timeout=_STREAM_TIMEOUT
             ) as response:
                 if response.status >= 400:
                     raise _problem(response, await response.read())
-                async for chunk in response.content.iter_any():
-                    for event in parser.feed(chunk):
-                        yield event
+                async for piece in response.content.iter_any():
+                    yield piece
         except (aiohttp.ClientError, TimeoutError) as error:
             raise ServerUnreachable(self._url, error or type(error).__name__) from error
 
