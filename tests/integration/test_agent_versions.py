@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tenantry.engine.accept import DEFAULT_AGENT
+from tenantry.engine.answering import DEFAULT_AGENT
 from tenantry.engine.definitions import Definitions
 from tenantry.engine.turn import Engine
 from tenantry.server.runtime import Runtime

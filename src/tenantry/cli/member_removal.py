@@ -6,10 +6,9 @@ from uuid import UUID
 
 import typer
 
-from tenantry.cli.local import OPERATOR, Home, find_tenant, run, settings_for
+from tenantry.cli.local import OPERATOR, Home, find_tenant, open_installation, run, settings_for
 from tenantry.cli.tenants import TenantOption, find_member
 from tenantry.domain.errors import InvalidInput
-from tenantry.server.runtime import open_runtime
 from tenantry.settings import Settings
 from tenantry.storage.repositories import agent_shares, leaving
 from tenantry.storage.repositories.leaving import Leaving
@@ -32,9 +31,9 @@ def member_remove(
 
 
 async def _member_remove(settings: Settings, email: str, slug: str, successor: str | None) -> None:
-    async with open_runtime(settings) as runtime:
-        tenant = await find_tenant(runtime.db, slug)
-        async with runtime.db.operator(tenant.id) as tx:
+    async with open_installation(settings) as installation:
+        tenant = await find_tenant(installation.db, slug)
+        async with installation.db.operator(tenant.id) as tx:
             left = await remove_member(tx, email, successor)
     print("\n".join(_receipt(email, slug, successor, left)))
 

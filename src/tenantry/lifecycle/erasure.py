@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import msgspec
@@ -11,10 +11,12 @@ import msgspec
 from tenantry.domain.errors import NotFound
 from tenantry.domain.lifecycle import Kept, Receipt
 from tenantry.domain.tenant import Tenant
-from tenantry.engine.turn import Engine
 from tenantry.storage.repositories import audit, erasure, tenants
 from tenantry.storage.repositories.erasure import Removal
 from tenantry.storage.tenancy import Database, TenantTx
+
+if TYPE_CHECKING:  # the command line deletes tenants without the engine, which takes a second to import
+    from tenantry.engine.turn import Engine
 
 _USAGE = "counts of tokens and money under random ids that nothing else bears any more; a bill outlives the talk"
 _AUDIT = "who did what, with random ids that nothing else bears any more, and no words"
@@ -29,7 +31,7 @@ class Erased:
     conversation_ids: tuple[UUID, ...]
 
 
-async def erase_contact(engine: Engine, tenant_id: UUID, contact_id: UUID, by: str) -> Receipt:
+async def erase_contact(engine: "Engine", tenant_id: UUID, contact_id: UUID, by: str) -> Receipt:
     """Delete a contact with all that there is of it; `by` is who asks, as `kind:id`. Its turns that run end with
     ConversationDeleted. Raises NotFound."""
     async with engine.db.tenant(tenant_id) as tx:

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-HEAVY = ("fastapi", "uvicorn", "pydantic", "dateparser", "mcp", "tenantry.engine.turn", "tenantry.server.app")
+HEAVY = ("fastapi", "uvicorn", "dateparser", "mcp", "tenantry.engine.turn", "tenantry.server.app")
 
 
 def test_the_command_line_is_read_without_importing_what_serves() -> None:
