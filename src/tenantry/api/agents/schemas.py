@@ -165,10 +165,7 @@ class PersonalIn(BaseModel):
     """What a contact's own instance has different from the agent: a JSON merge patch (RFC 7396) of its definition, in
     which variables, functions and turn fields are addressed by their name."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"examples": [{"changes": {"name": "Ada's assistant", "tonality": "Brief and dry."}}]},
-    )
+    model_config = with_examples({"changes": {"name": "Ada's assistant", "tonality": "Brief and dry."}})
     changes: dict[str, Any]
     revision: Revision | None = None
 
