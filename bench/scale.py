@@ -6,10 +6,10 @@ usage: python -m bench.scale
 import asyncio
 import contextlib
 import secrets
+import shutil
 import statistics
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from uuid import UUID
 
 import asyncpg
@@ -59,15 +59,19 @@ async def main() -> None:
 
 @contextlib.asynccontextmanager
 async def _side(agents: int, contacts: int) -> AsyncIterator[Side]:
-    home: Path = new_folder() / "home"
-    async with tenantry_server(home) as up:
-        db = await connect(home)
-        try:
-            empty = up.server.process.memory_info().rss
-            population = await populate(db, UUID(up.agent_id), agents, contacts)
-            yield Side(up, db, population, (empty, up.server.process.memory_info().rss))
-        finally:
-            await db.close()
+    folder = new_folder()
+    try:
+        async with tenantry_server(folder / "home") as up:
+            db = await connect(folder / "home")
+            try:
+                empty = up.server.process.memory_info().rss
+                population = await populate(db, UUID(up.agent_id), agents, contacts)
+                yield Side(up, db, population, (empty, up.server.process.memory_info().rss))
+            finally:
+                await db.close()
+    finally:
+        # It is too large to be left behind.
+        shutil.rmtree(folder)
 
 
 async def _round(side: Side) -> Figures:

@@ -1,7 +1,9 @@
 """Requests that Schemathesis makes of the API's own description, sent under one key, with others' ids put into them."""
 
 import hashlib
+import io
 import itertools
+import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -71,9 +73,10 @@ def send(url: str, sender: Sender, phases: Mapping[str, int], *, seed: int, max_
         run.done[route] += response.status_code < 300
         asked = f"{response.request.url} {response.request.body!r}"
         run.aimed[route] += any(thing in asked for thing in theirs)
+        told = _text(response)
         for mark in sender.marks if route not in sender.shared else ():
-            if mark in response.text and mark not in asked:
-                run.faults[f"{route} shows {mark}"] = response.text[:2000]
+            if mark in told and mark not in asked:
+                run.faults[f"{route} shows {mark}"] = told[:2000]
 
     # These two are Schemathesis's for all that it sends in this process; it has them for no smaller part.
     for hook in (before_call, after_call):
@@ -83,8 +86,10 @@ def send(url: str, sender: Sender, phases: Mapping[str, int], *, seed: int, max_
             match event:
                 case events.ScenarioFinished():
                     run.faults.update(_failures(event))
-                case events.NonFatalError() | events.FatalError():
-                    run.errors.append(str(event))
+                case events.NonFatalError():
+                    run.errors.append(f"{event.label}: {event.value!r}")
+                case events.FatalError():
+                    run.errors.append(repr(event.exception))
                 case _:
                     pass
     finally:
@@ -159,6 +164,14 @@ def _replace_ids(case: Any, sender: Sender) -> None:
         value = getattr(case, container)
         if isinstance(value, dict | list):
             setattr(case, container, replaced("", value))
+
+
+def _text(response: Any) -> str:
+    """What an answer says, also when it is packed."""
+    if "application/zip" not in response.headers.get("content-type", [""])[0]:
+        return response.text
+    with zipfile.ZipFile(io.BytesIO(response.content)) as files:
+        return "\n".join(files.read(name).decode() for name in files.namelist())
 
 
 def _is_id(text: str) -> bool:

@@ -43,6 +43,7 @@ def things(*parties: Party) -> Mapping[str, Sequence[UUID]]:
     members = [party.member_id for party in parties if party.member_id]
     return {
         "agent": [party.agent_id for party in parties],
+        "contact": [party.contact_id for party in parties],
         "conversation": [party.conversation_id for party in parties],
         "turn": [party.turn_id for party in parties],
         "provider": [party.provider_id for party in parties],

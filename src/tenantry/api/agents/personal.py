@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, status
 from tenantry.api.agents.lookup import owned
 from tenantry.api.agents.schemas import PersonalIn, PersonalOut, PersonalPage
 from tenantry.api.common import AllModels, Cursor, Db, Limit, cut_page
+from tenantry.api.problems import problems
 from tenantry.auth.principals import CanEditAgents, CanReadAgents
 from tenantry.domain.access import Principal, Scope
 from tenantry.domain.agent import AgentDefinition, AgentRecord
@@ -50,7 +51,7 @@ async def read_personal(agent_id: UUID, contact_id: UUID, who: Reader, db: Db) -
     return PersonalOut.of(instance)
 
 
-@router.put("/{contact_id}")
+@router.put("/{contact_id}", responses=problems(Conflict))
 async def change_personal(
     agent_id: UUID, contact_id: UUID, body: PersonalIn, who: CanEditAgents, db: Db, models: AllModels
 ) -> PersonalOut:

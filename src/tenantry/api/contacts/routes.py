@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 
 from tenantry.api.common import Cursor, Db, EngineResources, Limit, TheEngine, cut_page
 from tenantry.api.contacts.schemas import ContactFind, ContactOut, ContactPage, ContactTags, ReceiptOut
+from tenantry.api.problems import problems
 from tenantry.auth.principals import CanEditContacts, CanReadContacts
 from tenantry.domain.access import Principal
 from tenantry.domain.errors import Forbidden, InvalidInput, NotFound
@@ -38,7 +39,7 @@ async def list_contacts(
     return ContactPage(items=[ContactOut.of(contact) for contact in page], next_cursor=next_cursor)
 
 
-@router.post("/find")
+@router.post("/find", responses=problems(NotFound))
 async def find_contact(body: ContactFind, who: CanReadContacts, resources: EngineResources) -> ContactOut:
     """The contact with the caller's own id or an e-mail address, which belong into no URL."""
     given = (

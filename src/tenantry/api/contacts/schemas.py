@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from tenantry.api.common import Page
+from tenantry.api.common import Page, with_examples
 from tenantry.domain.lifecycle import Contact, Receipt
 
 Tag = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\s,][^,\x00-\x1f]*$")]
@@ -15,7 +15,7 @@ Tag = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\s,][^,\x00
 class ContactFind(BaseModel):
     """Who is looked for, by the caller's own id or by e-mail address; with both, the id counts."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"leadId": "crm-4711"}]})
+    model_config = with_examples({"leadId": "crm-4711"})
     lead_id: Annotated[str | None, Field(alias="leadId", max_length=200)] = None
     lead_email: Annotated[str | None, Field(alias="leadEmail", max_length=320)] = None
 
@@ -23,7 +23,7 @@ class ContactFind(BaseModel):
 class ContactTags(BaseModel):
     """All tags that the contact is to have."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"tags": ["vip", "berlin"]}]})
+    model_config = with_examples({"tags": ["vip", "berlin"]})
     tags: Annotated[list[Tag], Field(max_length=50)]
 
 

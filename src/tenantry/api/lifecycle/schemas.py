@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tenantry.api.common import with_examples
 from tenantry.domain.errors import FieldError
 from tenantry.domain.lifecycle import MOST_DAYS, Retention, TenantRetention
 
@@ -36,10 +37,7 @@ class TenantRetentionModel(BaseModel):
     """How long the tenant keeps contacts and agents that nobody uses. A contact with an appointment to come is in use;
     so are templates and the agent that answers when none is named."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"examples": [{"contacts": {"archive_after_days": 90, "delete_after_days": 365}}]},
-    )
+    model_config = with_examples({"contacts": {"archive_after_days": 90, "delete_after_days": 365}})
     contacts: RetentionModel = RetentionModel()
     agents: RetentionModel = RetentionModel()
 
