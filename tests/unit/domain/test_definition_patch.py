@@ -17,7 +17,7 @@ from tenantry.domain.agent import (
     Variable,
     VariableType,
 )
-from tenantry.domain.definition_patch import patch_between, patched
+from tenantry.domain.definition_patch import patched
 from tenantry.domain.definition_tree import definition_of, tree_of
 from tenantry.domain.errors import InvalidInput
 from tests.unit.domain.definitions import anything, definitions
@@ -90,19 +90,6 @@ def test_every_field_at_fault_is_named() -> None:
     }
 
 
-def test_the_patch_between_two_holds_what_is_different_alone() -> None:
-    after = replace(BASE, model=None, variables=(replace(EMAIL, required=False), TOWN))
-    assert patch_between(BASE, after) == {
-        "model": None,
-        "variables": {
-            "email": {"required": False},
-            "phone": None,
-            "town": {"type": "text", "question": "", "required": True, "description": "", "choices": []},
-        },
-    }
-    assert patch_between(BASE, replace(BASE, variables=(PHONE, EMAIL))) == {"variables": {"$order": ["phone", "email"]}}
-
-
 def test_the_tree_of_a_definition_is_that_of_its_json() -> None:
     hours = replace(BASE, business_hours=(OpeningHours(("mon",), "09:00", "17:00"),))
     assert definition_of(json.loads(json.dumps(tree_of(hours)))) == hours
@@ -110,9 +97,8 @@ def test_the_tree_of_a_definition_is_that_of_its_json() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(definitions() | anything(), definitions() | anything())
-def test_the_patch_between_two_brings_one_to_the_other(before: AgentDefinition, after: AgentDefinition) -> None:
-    patch = patch_between(before, after)
-    assert patched(before, patch) == after
-    # jsonb does not keep the order of keys.
-    assert patched(before, json.loads(json.dumps(patch, sort_keys=True))) == after
-    assert (patch == {}) == (before == after)
+def test_a_patch_with_all_of_another_definition_brings_one_to_it(
+    before: AgentDefinition, after: AgentDefinition
+) -> None:
+    gone = dict.fromkeys(tree_of(before))
+    assert patched(patched(before, {**gone, "name": after.name}), tree_of(after)) == after
