@@ -22,6 +22,7 @@ from tenantry.api.agents.lookup import changeable, version_of, visible
 from tenantry.api.agents.routes import published
 from tenantry.api.agents.schemas import AgentOut, ChangeOut
 from tenantry.api.common import AllModels, Db, require_member
+from tenantry.api.problems import problems
 from tenantry.auth.principals import CanEditAgents, CanReadAgents
 from tenantry.domain.access import Principal
 from tenantry.domain.agent_validation import validate_definition
@@ -34,7 +35,7 @@ from tenantry.storage.tenancy import TenantTx
 router = APIRouter(prefix="/api/v1/agents/{agent_id}", tags=["clones"])
 
 
-@router.post("/clones", status_code=status.HTTP_201_CREATED)
+@router.post("/clones", status_code=status.HTTP_201_CREATED, responses=problems(AgentNotPublished))
 async def clone_agent(agent_id: UUID, body: CloneCreate, who: CanEditAgents, db: Db, models: AllModels) -> AgentOut:
     """Make an agent of one's own from the version of this one that answers. What it remembers, whom it is shared with
     and secrets are not part of it."""
@@ -64,7 +65,7 @@ async def read_origin(agent_id: UUID, who: CanReadAgents, db: Db) -> OriginOut:
     )
 
 
-@router.post("/origin/update")
+@router.post("/origin/update", responses=problems(Conflict))
 async def update_from_origin(
     agent_id: UUID, body: OriginUpdateIn, who: CanEditAgents, db: Db, models: AllModels
 ) -> OriginUpdateOut:
@@ -87,7 +88,7 @@ async def update_from_origin(
         return _update_out(update, body, await _clone_of(tx, agent_id))
 
 
-@router.post("/clones/update")
+@router.post("/clones/update", responses=problems(AgentNotPublished))
 async def update_all_clones(
     agent_id: UUID, body: ClonesUpdateIn, who: CanEditAgents, db: Db, models: AllModels
 ) -> ClonesUpdateOut:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tenantry.agent_files.built_in_types import built_in_types
 from tenantry.api.agents.routes import published
 from tenantry.api.common import AllModels, Db
+from tenantry.api.problems import problems
 from tenantry.auth.principals import CanEditAgents
 from tenantry.domain.access import Principal
 from tenantry.domain.agent import AgentRecord, TurnField
@@ -48,7 +49,7 @@ class StartingSetOut(BaseModel):
     items: list[SetUpTypeOut]
 
 
-@router.post("/setup")
+@router.post("/setup", responses=problems(Conflict))
 async def set_up(body: SetUp, who: CanEditAgents, db: Db, models: AllModels) -> StartingSetOut:
     """Make an agent of each built-in type that the tenant has none of yet, published and the tenant's own; for the
     tenant's keys, owners and admins. What is there stays as it is."""

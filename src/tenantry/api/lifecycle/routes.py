@@ -9,9 +9,10 @@ from fastapi.responses import StreamingResponse
 
 from tenantry.api.common import Db
 from tenantry.api.lifecycle.schemas import TenantRetentionModel
+from tenantry.api.problems import problems
 from tenantry.auth.principals import CanEditContacts, CanExport, CanReadContacts
 from tenantry.domain.access import Principal
-from tenantry.domain.errors import Forbidden, InvalidInput
+from tenantry.domain.errors import ExportRunning, Forbidden, InvalidInput
 from tenantry.lifecycle.export import export_tenant
 from tenantry.storage.repositories import audit, retention
 
@@ -42,7 +43,10 @@ async def change_retention(body: TenantRetentionModel, who: CanEditContacts, db:
 @router.get(
     "/export",
     response_class=StreamingResponse,
-    responses={200: {"content": {"application/zip": {}}, "description": "JSON Lines by table, and a manifest."}},
+    responses={
+        200: {"content": {"application/zip": {}}, "description": "JSON Lines by table, and a manifest."},
+        **problems(ExportRunning),
+    },
 )
 async def export(who: CanExport, db: Db) -> StreamingResponse:
     """All of the tenant's data as of one moment, as a zip; for the tenant's keys, owners and admins. No sealed secret

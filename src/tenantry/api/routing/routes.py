@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
 from tenantry.api.common import Db, EngineResources
+from tenantry.api.problems import problems
 from tenantry.api.routing.schemas import DryRunIn, DryRunOut, ResultsOut, RoutingIn, RoutingOut
 from tenantry.auth.principals import CanEditAgents, CanReadAgents, CanReadConversations
 from tenantry.domain.access import Principal
@@ -43,7 +44,7 @@ async def try_routing(body: DryRunIn, who: CanReadAgents, resources: EngineResou
         found = await _faults(tx, rules)
         contact = await contacts.find(tx, identities)
         if body.rules is not None and found:
-            return DryRunOut(new_user=contact is None, faults=found)
+            return DryRunOut.untried(found, new_user=contact is None)
         split_key = contact.split_key if contact else contacts.split_key_of(identities)
         facts = facts_of(inbound, split_key, body.at or datetime.now(UTC), new_user=contact is None)
         choice = await chosen(tx, rules, facts)
@@ -70,7 +71,7 @@ async def read_results(
     return ResultsOut.of(rule, _in_order(rules, rule, counts))
 
 
-@router.put("")
+@router.put("", responses=problems(Conflict))
 async def change_routing(body: RoutingIn, who: CanEditAgents, db: Db) -> RoutingOut:
     """Replace the rules; the next conversation on any node goes by them. Every fault is told at once, by its field; a
     409 with the current `revision` when someone else changed them since they were read."""

@@ -88,14 +88,28 @@ class DryRunOut(BaseModel):
     and there is none yet. Rules with `faults` are not tried when they were given; of the tenant's own these are what
     has become of them since, such as an agent that was deleted."""
 
-    agent_id: UUID | None = None
-    version: int | None = None
-    by: By | None = None
-    rule: str | None = None
-    variant: str | None = None
+    agent_id: UUID | None
+    version: int | None
+    by: By | None
+    rule: str | None
+    variant: str | None
     new_user: bool
-    steps: Sequence[Step] = ()
-    faults: Sequence[FieldError] = ()
+    steps: Sequence[Step]
+    faults: Sequence[FieldError]
+
+    @classmethod
+    def untried(cls, faults: Sequence[FieldError], *, new_user: bool) -> "DryRunOut":
+        """What is said of rules that cannot be tried."""
+        return cls(
+            agent_id=None,
+            version=None,
+            by=None,
+            rule=None,
+            variant=None,
+            new_user=new_user,
+            steps=(),
+            faults=faults,
+        )
 
     @classmethod
     def of(

@@ -23,6 +23,7 @@ STREAM: dict[int | str, dict[str, Any]] = {
     403: {"description": "The key may not reply, or not for this client."},
     404: {"description": "No such agent or conversation that the key can see."},
     409: {"description": "Another message is being answered and the agent takes one at a time."},
+    410: {"description": "The contact was deleted while the message was being answered."},
     422: {"description": "The request is not valid, the model not allowed, or the idempotencyKey used for another."},
     429: {"description": "A rate limit or the month's budget; `Retry-After` says how long to wait."},
     503: {"description": "The database is away; send the same request again."},

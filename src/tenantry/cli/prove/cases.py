@@ -141,10 +141,10 @@ def _booking_id(party: Party) -> str:
 
 # Of what deletes, a thing comes before what it is a part of.
 CASES: dict[str, Case] = {
+    **ROUTING_CASES,
     **BULK_CASES,
     **AGENT_CASES,
     **SHARING_CASES,
-    **ROUTING_CASES,
     "POST /api/agent/reply": Case(Scope.REPLY, _reply, NOT_FOUND, ALLOWED, NOT_FOUND, shows=_conversation_id),
     "GET /api/agent/config/active": Case(Scope.AGENTS_READ, _config, ONLY_OWN, ALLOWED, FORBIDDEN),
     "PUT /api/agent/config/active": Case(Scope.AGENTS_WRITE, _change_config, FORBIDDEN, FORBIDDEN, FORBIDDEN),
