@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from tenantry.server.runtime import Runtime
 
 OPERATOR = "operator:cli"
+# The least width of a column of ids: one that is cut off names nothing.
+ID_WIDTH = 36
 Home = Annotated[Path | None, typer.Option(help="Folder of the installation; else TENANTRY_HOME.", show_default=False)]
 
 

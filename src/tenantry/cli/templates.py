@@ -6,12 +6,12 @@ from uuid import UUID
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from tenantry.cli.agents.looking import Note
 from tenantry.cli.agents.many import DryRun
 from tenantry.cli.agents.session import TenantName, Url, Where, client_of, find_agent
-from tenantry.cli.local import Home, run
+from tenantry.cli.local import ID_WIDTH, Home, run
 from tenantry.client import TenantryClient
 from tenantry.client.templates import CloneResult
 from tenantry.domain.errors import NotFound
@@ -28,7 +28,7 @@ def list_templates(tenant: TenantName = None, url: Url = None, home: Home = None
 
 
 async def _list(where: Where) -> None:
-    table = Table("template", "name", "version", "tags")
+    table = Table(Column("template", min_width=ID_WIDTH), "name", "version", "tags")
     async with client_of(where) as client:
         for built_in in await client.templates.built_in():
             table.add_row(built_in.type, built_in.name, "built in", " ".join(built_in.tags))

@@ -6,9 +6,9 @@ from zoneinfo import available_timezones
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
-from tenantry.cli.local import OPERATOR, Home, find_tenant, new_key, open_installation, run, settings_for
+from tenantry.cli.local import ID_WIDTH, OPERATOR, Home, find_tenant, new_key, open_installation, run, settings_for
 from tenantry.domain.access import Scope
 from tenantry.domain.errors import InvalidInput, NotFound
 from tenantry.domain.ids import new_id, parse_id
@@ -138,7 +138,7 @@ def key_list(tenant: TenantOption, home: Home = None) -> None:
 
 
 async def _key_list(settings: Settings, slug: str) -> None:
-    table = Table("id", "name", "member", "scopes", "created")
+    table = Table(Column("id", min_width=ID_WIDTH), "name", "member", "scopes", "created")
     async with open_installation(settings) as installation:
         tenant = await find_tenant(installation.db, slug)
         async with installation.db.tenant(tenant.id) as tx:

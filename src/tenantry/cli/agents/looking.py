@@ -5,11 +5,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from tenantry.agent_files.agent_file import AgentFile, AgentHead, write_agent_file
 from tenantry.cli.agents.session import TenantName, Url, Where, client_of, find_agent, owners_of
-from tenantry.cli.local import Home, run
+from tenantry.cli.local import ID_WIDTH, Home, run
 
 TheAgent = Annotated[str, typer.Argument(help="The agent's id, or its name.")]
 Note = Annotated[str, typer.Option(help="What changed and why, for whoever reads the history.")]
@@ -27,7 +27,7 @@ def list_agents(
 
 
 async def _list(where: Where, tags: list[str], name: str | None) -> None:
-    table = Table("id", "name", "owner", "status", "version", "tags")
+    table = Table(Column("id", min_width=ID_WIDTH), "name", "owner", "status", "version", "tags")
     async with client_of(where) as client:
         owners = await owners_of(client)
         async for agent in client.agents.list(tags=tags, name=name):

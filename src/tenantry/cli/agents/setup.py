@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from tenantry.cli.agents.session import TenantName, Url, Where, client_of
-from tenantry.cli.local import Home, run
+from tenantry.cli.local import ID_WIDTH, Home, run
 
 
 def setup(
@@ -23,7 +23,7 @@ def setup(
 async def _setup(where: Where, types: list[str] | None) -> int:
     async with client_of(where) as client:
         made = await client.agents.set_up(types or None)
-    table = Table("type", "result", "agent", "turn fields")
+    table = Table("type", "result", Column("agent", min_width=ID_WIDTH), "turn fields")
     for item in made.items:
         fields = ", ".join(field.name for field in item.turn_fields)
         table.add_row(item.type, item.result, str(item.agent_id or "-"), item.detail or fields)
