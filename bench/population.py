@@ -39,14 +39,25 @@ _INSTANCES = """
     INSERT INTO personal_agents (tenant_id, agent_id, contact_id)
     SELECT tenant_id, $1, id FROM contacts LIMIT $2
 """
+_CONVERSATIONS = """
+    INSERT INTO conversations
+        (tenant_id, id, agent_id, first_agent_id, owner_member_id, contact_id, channel, external_id)
+    SELECT a.tenant_id, uuidv7(), a.id, a.id, a.owner_member_id, c.id, 'http', 'chat-1'
+    FROM agents a, (SELECT id FROM contacts LIMIT $2) AS c WHERE a.id = $1
+"""
+_FILLED = "agents, agent_versions, contacts, contact_identities, personal_agents, conversations"
+# One contact of so many has a conversation.
+_SILENT = 10
 
 
 @dataclass(frozen=True)
 class Population:
-    """What was made: half of the `agents` are agents, half are contacts' own instances of the one `personal` agent."""
+    """What was made: half of the `agents` are agents, half are contacts' own instances of the one `personal` agent; a
+    tenth of the `contacts` have a conversation."""
 
     agents: int
     contacts: int
+    conversations: int
     personal: UUID
     took_s: float
     bytes: int
@@ -71,11 +82,13 @@ async def populate(db: asyncpg.Connection, like: UUID, agents: int, contacts: in
     await db.execute(_CONTACTS, like, contacts)
     await db.execute(_IDENTITIES)
     await db.execute(_INSTANCES, personal, agents // 2)
-    # What autovacuum and the checkpointer would do in their own time, and within the measurement.
-    await db.execute("VACUUM ANALYZE")
+    await db.execute(_CONVERSATIONS, like, contacts // _SILENT)
+    # What autovacuum and the checkpointer would do in their own time, and within the measurement. Not of all tables: of
+    # one that is empty the planner would learn that it need not look for an index.
+    await db.execute(f"VACUUM ANALYZE {_FILLED}")
     await db.execute("CHECKPOINT")
     size = await db.fetchval("SELECT pg_database_size(current_database())") - before
-    return Population(agents, contacts, personal, time.perf_counter() - began, size)
+    return Population(agents, contacts, contacts // _SILENT, personal, time.perf_counter() - began, size)
 
 
 async def some_agents(db: asyncpg.Connection, count: int) -> list[str]:

@@ -101,22 +101,31 @@ class ConversationKey:
     identified: bool
 
 
+# The few that it can be are found by their indexes first, since none serves what a CASE asks for: each turn would read
+# all of the tenant's conversations. What is few is said to be, so that the plan is kept: one that is thought to read
+# more is made anew for each turn, which costs more than the turn.
 _FIND = f"""
     WITH contact AS (
-        SELECT i.contact_id AS id FROM unnest($3::text[], $4::bytea[]) WITH ORDINALITY AS given (kind, hash, position)
+        SELECT i.contact_id AS id
+        FROM (SELECT * FROM unnest($3::text[], $4::bytea[]) WITH ORDINALITY LIMIT 2) AS given (kind, hash, position)
         JOIN contact_identities i ON i.tenant_id = $1 AND i.kind = given.kind AND i.hash = given.hash
         ORDER BY given.position LIMIT 1
+    ), named AS (
+        SELECT id FROM conversations WHERE tenant_id = $1 AND contact_id = (SELECT id FROM contact) AND external_id = $6
+        UNION ALL SELECT $7
+    ), found AS (
+        SELECT c.id FROM named JOIN conversations c ON c.id = named.id {_JOIN_AGENT} AND a.deleted_at IS NULL
+        WHERE {VISIBLE} AND ($5::uuid IS NULL OR c.first_agent_id = $5)
+          AND (CASE WHEN EXISTS (SELECT FROM contact)
+               THEN c.contact_id = (SELECT id FROM contact)
+               ELSE NOT $8 AND c.id = $7 AND NOT EXISTS (
+                   SELECT FROM contact_identities i WHERE i.tenant_id = c.tenant_id AND i.contact_id = c.contact_id
+                   AND i.kind <> 'conversation')
+               END)
+        ORDER BY c.opened_by IS NOT NULL, c.updated_at DESC LIMIT 1
     )
-    SELECT {_TALK} FROM conversations c
-    {_JOIN_AGENT} AND a.deleted_at IS NULL {agent_versions.JOIN_INSTANCE}
-    WHERE {VISIBLE} AND ($5::uuid IS NULL OR c.first_agent_id = $5)
-      AND (CASE WHEN EXISTS (SELECT FROM contact)
-           THEN c.contact_id = (SELECT id FROM contact) AND (c.external_id = $6 OR c.id = $7)
-           ELSE NOT $8 AND c.id = $7 AND NOT EXISTS (
-               SELECT FROM contact_identities i WHERE i.tenant_id = c.tenant_id AND i.contact_id = c.contact_id
-               AND i.kind <> 'conversation')
-           END)
-    ORDER BY c.opened_by IS NOT NULL, c.updated_at DESC LIMIT 1 FOR UPDATE OF c
+    SELECT {_TALK} FROM conversations c {_JOIN_AGENT} {agent_versions.JOIN_INSTANCE}
+    WHERE c.tenant_id = $1 AND c.id = (SELECT id FROM found) FOR UPDATE OF c
 """
 
 
