@@ -72,6 +72,23 @@ async def test_a_new_conversation_goes_by_every_step_in_order(call: Call, tenant
     assert (told["routing"]["by"], told["agent_id"], told["agent_version"]) == ("default", agents["default"], 1)
 
 
+async def test_the_tags_of_a_contact_count_in_a_message_and_in_a_dry_run(call: Call, tenant: TenantForTest) -> None:
+    agents = {name: await make_agent(call, tenant.key, name) for name in ("vip", "default")}
+    rules = {
+        "rules": [{"name": "vip", "when": {"tags": ["vip"]}, "to": to(agents["vip"])}],
+        "default": to(agents["default"]),
+    }
+    await put_rules(call, tenant.key, rules)
+    first = await say(call, tenant.key, "hello", leadId="ada")
+    assert first["agentId"] == agents["default"]
+    _, ada = await call(tenant.key, "POST", "/api/v1/contacts/find", json={"leadId": "ada"})
+    assert (await call(tenant.key, "PUT", f"/api/v1/contacts/{ada['id']}/tags", json={"tags": ["vip"]}))[0] == 200
+    _, tried = await call(tenant.key, "POST", f"{ROUTING}/dry-run", json={"lead_id": "ada"})
+    assert (tried["agent_id"], tried["rule"]) == (agents["vip"], "vip")
+    assert (await say(call, tenant.key, "hello", leadId="ada"))["agentId"] == agents["vip"]
+    assert (await say(call, tenant.key, "hello", leadId="ben"))["agentId"] == agents["default"]
+
+
 async def test_a_conversation_that_goes_on_is_not_routed_again(call: Call, tenant: TenantForTest) -> None:
     one, other = [await make_agent(call, tenant.key, name) for name in ("One", "Other")]
     await put_rules(call, tenant.key, {"purposes": {"a": to(one), "b": to(other)}})

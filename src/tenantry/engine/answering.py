@@ -31,7 +31,7 @@ async def answering(tx: TenantTx, inbound: Inbound, contact: Contact, resources:
     """The agent that is to answer the contact. Raises NotFound and AgentNotPublished for one that was asked for."""
     who = inbound.principal
     rules = await resources.rule_sets.of(tx, who.tenant)
-    facts = facts_of(inbound, contact.split_key, datetime.now(UTC), new_user=contact.is_new)
+    facts = facts_of(inbound, contact, datetime.now(UTC))
     choice = choose(rules, facts, await _agents_for(tx, rules, facts, sees_only=who.sees_only))
     serving = await _serving(tx, choice.target, inbound)
     agent = await resources.definitions.agent(tx, serving)
@@ -42,19 +42,19 @@ async def answering(tx: TenantTx, inbound: Inbound, contact: Contact, resources:
     return Answering(agent, routed, agent.version if stays else None)
 
 
-def facts_of(inbound: Inbound, split_key: bytes, now: datetime, *, new_user: bool) -> Facts:
-    """What routing looks at; `now` is aware."""
+def facts_of(inbound: Inbound, contact: Contact, now: datetime) -> Facts:
+    """What routing looks at; `now` is aware. The contact's own tags count beside those that the message has."""
     return Facts(
         tenant_id=inbound.principal.tenant_id,
-        split_key=split_key,
+        split_key=contact.split_key,
         now=now,
         asked=Target(inbound.agent_id) if inbound.agent_id else None,
         purpose=inbound.purpose,
         channel=inbound.channel,
         language=inbound.language,
-        tags=frozenset(inbound.tags),
+        tags=frozenset((*inbound.tags, *contact.tags)),
         metadata=inbound.metadata,
-        new_user=new_user,
+        new_user=contact.is_new,
     )
 
 

@@ -42,18 +42,16 @@ async def try_routing(body: DryRunIn, who: CanReadAgents, resources: EngineResou
     async with resources.db.tenant(who.tenant_id) as tx:
         rules = body.rules or (await routing.get(tx)).rules
         found = await _faults(tx, rules)
-        contact = await contacts.find(tx, identities)
+        contact = await contacts.find(tx, identities) or contacts.met_now(identities)
         if body.rules is not None and found:
-            return DryRunOut.untried(found, new_user=contact is None)
-        split_key = contact.split_key if contact else contacts.split_key_of(identities)
-        facts = facts_of(inbound, split_key, body.at or datetime.now(UTC), new_user=contact is None)
-        choice = await chosen(tx, rules, facts)
+            return DryRunOut.untried(found, new_user=contact.is_new)
+        choice = await chosen(tx, rules, facts_of(inbound, contact, body.at or datetime.now(UTC)))
         agent_id = choice.target.agent_id if choice.target else who.tenant.active_agent_id
         serving = await agent_versions.serving(tx, agent_id, sees_only=None) if agent_id else None
     if body.agent_id is not None and serving is None:
         raise NotFound("There is no agent with this id; GET /api/v1/agents lists them.")
     version = (choice.target and choice.target.version) or (serving and serving.version)
-    return DryRunOut.of(choice, agent_id, version, found, new_user=contact is None)
+    return DryRunOut.of(choice, agent_id, version, found, new_user=contact.is_new)
 
 
 @router.get("/results")

@@ -13,10 +13,12 @@ Identity = tuple[str, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """The other end. Its sides in A/B tests follow from `split_key`; `is_new` tells that it was met just now."""
+    """The other end. Its sides in A/B tests follow from `split_key`, `tags` are what it was given, and `is_new` tells
+    that it was met just now."""
 
     id: UUID
     split_key: bytes
+    tags: tuple[str, ...] = ()
     is_new: bool = False
 
 
@@ -25,7 +27,7 @@ async def find(tx: TenantTx, identities: Sequence[Identity], *, keep: bool = Fal
     transaction ends."""
     for kind, digest in identities:
         row = await tx.row(
-            "SELECT c.id, c.split_key FROM contact_identities i JOIN contacts c ON c.tenant_id = i.tenant_id "
+            "SELECT c.id, c.split_key, c.tags FROM contact_identities i JOIN contacts c ON c.tenant_id = i.tenant_id "
             "AND c.id = i.contact_id WHERE i.tenant_id = $1 AND i.kind = $2 AND i.hash = $3"
             + (" FOR KEY SHARE OF c" if keep else ""),
             tx.tenant_id,
@@ -33,7 +35,7 @@ async def find(tx: TenantTx, identities: Sequence[Identity], *, keep: bool = Fal
             digest,
         )
         if row is not None:
-            return Contact(row["id"], row["split_key"])
+            return Contact(row["id"], row["split_key"], tuple(row["tags"]))
     return None
 
 
@@ -61,13 +63,14 @@ async def find_or_create(tx: TenantTx, identities: Sequence[Identity]) -> Contac
     return kept
 
 
-def split_key_of(identities: Sequence[Identity]) -> bytes:
-    """The split key of a contact that is met by these identities: the hash of the first or, with none, random bytes."""
-    return identities[0][1] if identities else os.urandom(16)
+def met_now(identities: Sequence[Identity]) -> Contact:
+    """A contact who is met by these identities for the first time. Their split key is the hash of the first or, with
+    none, random bytes."""
+    return Contact(new_id(), identities[0][1] if identities else os.urandom(16), is_new=True)
 
 
 async def _create(tx: TenantTx, identities: Sequence[Identity]) -> Contact:
-    contact = Contact(new_id(), split_key_of(identities), is_new=True)
+    contact = met_now(identities)
     await tx.execute(
         "INSERT INTO contacts (tenant_id, id, split_key) VALUES ($1, $2, $3)",
         tx.tenant_id,
