@@ -100,8 +100,8 @@ _FIND = (
     "WHERE c.tenant_id = $1 AND c.contact_id = $2 AND c.external_id = $3 AND c.agent_id = $4 FOR UPDATE OF c"
 )
 _NEW = (
-    "INSERT INTO conversations (tenant_id, id, agent_id, owner_member_id, contact_id, channel, external_id) "
-    "VALUES ($1, $2, $3, $4, $5, 'floor', $6) RETURNING *"
+    "INSERT INTO conversations (tenant_id, id, agent_id, first_agent_id, owner_member_id, contact_id, channel, "
+    "external_id) VALUES ($1, $2, $3, $3, $4, $5, 'floor', $6) RETURNING *"
 )
 _ACCEPT = """
     WITH bumped AS (
