@@ -2,26 +2,24 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tenantry.credentials.master_key import load_master_key
 from tenantry.domain.ids import new_id
-from tenantry.engine.accept import DEFAULT_AGENT
-from tenantry.storage.embedded import running_address
+from tenantry.engine.answering import DEFAULT_AGENT
 from tenantry.storage.repositories import agent_versions
 from tenantry.storage.repositories.conversations import _FIND  # pyright: ignore[reportPrivateUsage]
 from tenantry.storage.tenancy import Database
 from tests.conftest import TenantForTest
+from tests.integration.conftest import Analyze
 
 CONVERSATIONS = 3_000
 
 
 @pytest.mark.parametrize("plan", ["force_custom_plan", "force_generic_plan"])
 async def test_one_conversation_of_thousands_is_found_without_looking_at_the_others(
-    database: Database, tenant: TenantForTest, session_home: Path, plan: str
+    database: Database, tenant: TenantForTest, analyze: Analyze, plan: str
 ) -> None:
     async with database.tenant(tenant.id) as tx:
         agent = await agent_versions.create_published(tx, DEFAULT_AGENT, None, by="operator:test")
@@ -42,7 +40,7 @@ async def test_one_conversation_of_thousands_is_found_without_looking_at_the_oth
             agent.id,
         )
         digest = await tx.value("SELECT hash FROM contact_identities WHERE tenant_id = $1 LIMIT 1", tenant.id)
-    await _analyze(session_home)
+    await analyze("contacts", "contact_identities", "conversations")
     async with database.tenant(tenant.id) as tx:
         await tx.execute(f"SET LOCAL plan_cache_mode = {plan}")
         text = await tx.value(
@@ -57,17 +55,6 @@ async def test_one_conversation_of_thousands_is_found_without_looking_at_the_oth
         if (rows := (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]) > 50
     ]
     assert read == []
-
-
-async def _analyze(home: Path) -> None:
-    """What autovacuum does within a minute of so many new rows."""
-    superuser = running_address(home, load_master_key(home, None).password("postgres"))
-    assert superuser is not None
-    connection = await superuser.connect()
-    try:
-        await connection.execute("ANALYZE contacts, contact_identities, conversations")
-    finally:
-        await connection.close()
 
 
 def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -16,6 +16,7 @@ from tenantry.storage.tenancy import Database
 from tenantry.tools.registry import call_tool
 from tests.conftest import TenantForTest
 from tests.integration.booking_parties import Party, in_conversation, make_party
+from tests.integration.conftest import Analyze
 
 DEFINITION = AgentDefinition(name="Mindful", functions=(Function("memory_append"), Function("memory_replace")))
 
@@ -206,7 +207,9 @@ async def test_a_conversation_is_read_with_its_blocks_in_one_statement(party: Pa
 
 
 @pytest.mark.parametrize("read", ["conversation", "contact", "agent"])
-async def test_blocks_are_found_by_index_among_those_of_very_many_contacts(party: Party, read: str) -> None:
+async def test_blocks_are_found_by_index_among_those_of_very_many_contacts(
+    party: Party, analyze: Analyze, read: str
+) -> None:
     whose = party.contact_id if read == "contact" else None
     if read == "conversation":
         statement = f"SELECT {memory_blocks.OF_CONVERSATION} FROM conversations c WHERE c.tenant_id = $1 AND c.id = $2"
@@ -224,10 +227,10 @@ async def test_blocks_are_found_by_index_among_those_of_very_many_contacts(party
             party.tenant_id,
             party.agent.id,
         )
+    await analyze("memory_blocks", "contacts")
+    async with party.db.tenant(party.tenant_id) as tx:
         # The plan that a prepared statement comes to when it is used for everybody.
         await tx.execute("SET LOCAL plan_cache_mode = force_generic_plan")
-        # Whether an index can be used does not depend on what statistics know of the new rows by now.
-        await tx.execute("SET LOCAL enable_seqscan = off")
         await tx.execute(f"PREPARE memory_read ({types}) AS {statement}")
         rows = await tx.rows(f"EXPLAIN (ANALYZE) EXECUTE memory_read ({given})")
         await tx.execute("DEALLOCATE memory_read")
