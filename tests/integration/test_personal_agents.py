@@ -67,6 +67,20 @@ async def test_a_changed_instance_is_its_contacts_alone_and_follows_the_agent_in
     assert "Ada" not in said["reply"]
 
 
+async def test_an_instance_that_is_made_again_is_not_taken_for_the_one_before(
+    call: Call, tenant: TenantForTest
+) -> None:
+    key = tenant.keys["mark"]
+    asking = [{"name": "matter", "type": "text", "question": "What is it about?"}]
+    agent = await make(call, key, definition={**PERSONAL, "variables": asking})
+    path = f"{PATH}/{agent['id']}/personal/{await contact_of(call, key, await say(call, key, agent, 'ada'))}"
+    for question in ("Once?", "Again?"):
+        changes = {"variables": {"matter": {"question": question}}}
+        assert (await call(key, "PUT", path, json={"changes": changes}))[1]["revision"] == 2
+        assert question in (await say(call, key, agent, "ada"))["reply"]
+        assert (await call(key, "DELETE", path))[0] == 204
+
+
 async def test_changes_that_no_longer_fit_the_agent_leave_their_contact_answered(
     call: Call, tenant: TenantForTest
 ) -> None:

@@ -235,14 +235,14 @@ class AgentDefinition:
 @dataclass(frozen=True, slots=True)
 class Agent:
     """An agent as it answers: one version of it, acting for one member or, with no `owner_member_id`, for the tenant.
-    `version` is None for a draft; `own` is who has a changed instance of it, and at which revision."""
+    `version` is None for a draft; `own` is who has a changed instance of it, and since when it is as it is."""
 
     tenant_id: UUID
     id: UUID
     owner_member_id: UUID | None
     version: int | None
     definition: AgentDefinition
-    own: tuple[UUID, int] | None = None
+    own: tuple[UUID, datetime] | None = None
 
     @property
     def user_id(self) -> str:

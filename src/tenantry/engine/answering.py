@@ -88,7 +88,7 @@ async def own_instance(
     if agent.definition.pattern != "personal":
         return agent
     own = await personal_agents.make(tx, agent.id, contact_id)
-    of_contact = replace(serving, contact_id=contact_id, own_revision=own.revision, changes=dict(own.changes))
+    of_contact = replace(serving, contact_id=contact_id, own_since=own.updated_at, changes=dict(own.changes))
     return await definitions.agent(tx, of_contact)
 
 

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -22,8 +23,9 @@ log = structlog.get_logger()
 _MOST = 500
 _SECONDS = 60.0
 
-# Whose definition it is: the tenant, the agent, its version, and the contact with the revision of their own instance.
-_Key = tuple[UUID, UUID, int | None, tuple[UUID, int] | None]
+# Whose definition it is: the tenant, the agent, its version, and the contact with the moment since when their own
+# instance is as it is, which no later one has; revisions begin anew with an instance that was deleted and made again.
+_Key = tuple[UUID, UUID, int | None, tuple[UUID, datetime] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,9 @@ class Definitions:
         """The agent that answers. Raises AgentNotPublished when no version of it was published."""
         if serving.version is None:
             raise AgentNotPublished
-        own = (serving.contact_id, serving.own_revision) if serving.contact_id and serving.changes else None
+        own = None
+        if serving.changes and serving.contact_id and serving.own_since:
+            own = (serving.contact_id, serving.own_since)
         key = (serving.tenant_id, serving.agent_id, serving.version, own)
         definition = self._definitions.get(key)
         if definition is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -27,7 +28,7 @@ class Serving:
     owner_member_id: UUID | None
     version: int | None
     contact_id: UUID | None = None
-    own_revision: int = 0
+    own_since: datetime | None = None
     changes: dict[str, Any] | None = None
 
 
@@ -35,7 +36,7 @@ class Serving:
 # The owner is the conversation's: an agent that was handed over meanwhile goes on acting for whom it was begun.
 SERVING_COLUMNS = (
     "a.id AS agent_id, c.owner_member_id, coalesce(c.version, a.published) AS serving_version, "
-    "p.contact_id AS instance_of, p.revision AS own_revision, p.changes"
+    "p.contact_id AS instance_of, p.updated_at AS own_since, p.changes"
 )
 JOIN_INSTANCE = (
     "LEFT JOIN personal_agents p ON p.tenant_id = c.tenant_id AND p.agent_id = c.agent_id "
@@ -52,7 +53,7 @@ def serving_from(row: Row, tenant_id: UUID) -> Serving:
         owner_member_id=row["owner_member_id"],
         version=row["serving_version"],
         contact_id=instance_of,
-        own_revision=row["own_revision"] if instance_of else 0,
+        own_since=row["own_since"],
         changes=_changes.decode(row["changes"]) if instance_of else None,
     )
 
