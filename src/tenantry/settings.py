@@ -77,6 +77,27 @@ class TelemetrySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class OAuthClient:
+    """The installation's registration at a provider. The URLs are the provider's; national clouds have others."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    authorize_url: str
+    token_url: str
+    revoke_url: str | None
+    api_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarSettings:
+    """Which providers members can connect by OAuth, and how often their calendars are looked at for changes."""
+
+    microsoft: OAuthClient | None = None
+    google: OAuthClient | None = None
+    poll_s: int = 60
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one process."""
 
@@ -89,6 +110,8 @@ class Settings:
     redis: RedisSettings = field(default_factory=RedisSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+    calendars: CalendarSettings = field(default_factory=CalendarSettings)
+    public_url: str | None = None
     log_level: str = "info"
 
 
@@ -104,8 +127,12 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, `DATABASE_URL`, `REDIS_URL`, the rate limits
     `TENANTRY_LIMIT_CONTACT` ("60/minute" unless set; empty is none), `TENANTRY_LIMIT_MEMBER` ("600/minute") and
     `TENANTRY_LIMIT_TENANT` ("6000/minute"), and the model from `AGENT_MODEL` with `OPENROUTER_API_KEY`,
-    `OPENAI_API_KEY` or `AGENT_BASE_URL`; `AGENT_MODELS` names those to try after it, with commas. Raises
-    ConfigurationError when they are not usable."""
+    `OPENAI_API_KEY` or `AGENT_BASE_URL`; `AGENT_MODELS` names those to try after it, with commas.
+
+    `TENANTRY_PUBLIC_URL` is where the installation can be reached from outside. Calendars: `MICROSOFT_CLIENT_ID`,
+    `MICROSOFT_CLIENT_SECRET`, `MICROSOFT_TENANT` ("common" unless set), `MICROSOFT_LOGIN_URL`, `MICROSOFT_GRAPH_URL`;
+    `GOOGLE_CLIENT_ID`, `GOOGLE_CLIENT_SECRET`, `GOOGLE_LOGIN_URL`, `GOOGLE_OAUTH_URL`, `GOOGLE_CALENDAR_URL`;
+    `TENANTRY_CALENDAR_POLL` in seconds. Raises ConfigurationError when they are not usable."""
     env = os.environ if environment is None else environment
     home = Path(env["TENANTRY_HOME"]).expanduser() if env.get("TENANTRY_HOME") else default_home()
     return Settings(
@@ -128,6 +155,10 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
             )
         ),
         telemetry=TelemetrySettings(_metrics_token(env), _traces_url(env)),
+        calendars=CalendarSettings(
+            _microsoft(env), _google(env), _number(env, "TENANTRY_CALENDAR_POLL", 60, 1, 86_400)
+        ),
+        public_url=_url(env, "TENANTRY_PUBLIC_URL", ""),
         log_level=env.get("TENANTRY_LOG_LEVEL") or "info",
     )
 
@@ -161,6 +192,41 @@ def _model(env: Mapping[str, str]) -> ModelSettings | None:
             "server of your own, AGENT_BASE_URL."
         )
     return ModelSettings(name, env["AGENT_BASE_URL"], None, fallbacks)
+
+
+def _microsoft(env: Mapping[str, str]) -> OAuthClient | None:
+    """As the Microsoft identity platform has it: one folder of endpoints per directory, `common` for every account."""
+    client = _client(env, "MICROSOFT")
+    if client is None:
+        return None
+    login = _url(env, "MICROSOFT_LOGIN_URL", "https://login.microsoftonline.com")
+    folder = f"{login}/{env.get('MICROSOFT_TENANT') or 'common'}/oauth2/v2.0"
+    api = _url(env, "MICROSOFT_GRAPH_URL", "https://graph.microsoft.com/v1.0")
+    return OAuthClient(*client, f"{folder}/authorize", f"{folder}/token", None, api or "")
+
+
+def _google(env: Mapping[str, str]) -> OAuthClient | None:
+    client = _client(env, "GOOGLE")
+    if client is None:
+        return None
+    login = _url(env, "GOOGLE_LOGIN_URL", "https://accounts.google.com/o/oauth2/v2")
+    oauth = _url(env, "GOOGLE_OAUTH_URL", "https://oauth2.googleapis.com")
+    api = _url(env, "GOOGLE_CALENDAR_URL", "https://www.googleapis.com/calendar/v3")
+    return OAuthClient(*client, f"{login}/auth", f"{oauth}/token", f"{oauth}/revoke", api or "")
+
+
+def _client(env: Mapping[str, str], provider: str) -> tuple[str, str] | None:
+    identifier, secret = env.get(f"{provider}_CLIENT_ID"), env.get(f"{provider}_CLIENT_SECRET")
+    if bool(identifier) != bool(secret):
+        raise ConfigurationError(f"Set both {provider}_CLIENT_ID and {provider}_CLIENT_SECRET, or none of them.")
+    return (identifier, secret) if identifier and secret else None
+
+
+def _url(env: Mapping[str, str], name: str, default: str) -> str | None:
+    url = (env.get(name) or default).rstrip("/")
+    if url and not re.match(r"https?://[^/]", url):
+        raise ConfigurationError(f"{name} is no URL; give one such as https://example.com.")
+    return url or None
 
 
 def _networks(env: Mapping[str, str], name: str) -> tuple[IPv4Network | IPv6Network, ...]:

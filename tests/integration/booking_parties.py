@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from tenantry.calendars.builtin import BuiltinCalendar, Effect
+from tenantry.calendars.appointment_book import AppointmentBook, Effect
 from tenantry.domain.agent import Agent, AgentDefinition, AppointmentRules, Function, Variable, VariableType
 from tenantry.domain.booking import Interval
 from tenantry.domain.ids import new_id
@@ -73,10 +73,10 @@ class Party:
         """What a model's call comes to; a turn of its own unless one is given."""
         return await call_tool(self.context(turn_id), ToolCallRequest("call-1", name, arguments))
 
-    async def calendar(self) -> BuiltinCalendar:
-        return await BuiltinCalendar.of_owner(self.db, self.tenant_id, self.agent.owner_member_id)
+    async def calendar(self) -> AppointmentBook:
+        return await AppointmentBook.of_owner(self.db, self.tenant_id, self.agent.owner_member_id)
 
-    def new_booking(self, calendar: BuiltinCalendar, start: datetime, **more: Any) -> NewBooking:
+    def new_booking(self, calendar: AppointmentBook, start: datetime, **more: Any) -> NewBooking:
         """An hour from `start`, as an effect of its own unless `effect_key` is given."""
         fields: dict[str, Any] = {
             "effect_key": f"{new_id()}:0",

@@ -8,7 +8,7 @@ from itertools import pairwise
 import asyncpg
 import pytest
 
-from tenantry.calendars.builtin import BuiltinCalendar
+from tenantry.calendars.appointment_book import AppointmentBook
 from tenantry.domain.booking import BookingStatus, Interval
 from tenantry.storage.repositories import bookings
 from tenantry.storage.tenancy import Database
@@ -26,12 +26,12 @@ async def party(database: Database, tenant: TenantForTest) -> Party:
 
 
 @pytest.fixture
-async def calendar(party: Party) -> BuiltinCalendar:
+async def calendar(party: Party) -> AppointmentBook:
     """Mark's calendar."""
     return await party.calendar()
 
 
-async def book(party: Party, calendar: BuiltinCalendar, start=START, **more):  # type: ignore[no-untyped-def]
+async def book(party: Party, calendar: AppointmentBook, start=START, **more):  # type: ignore[no-untyped-def]
     held = await calendar.hold(party.new_booking(calendar, start, **more))
     assert held is not None
     booked = await calendar.confirm(held)
@@ -39,7 +39,7 @@ async def book(party: Party, calendar: BuiltinCalendar, start=START, **more):  #
     return booked
 
 
-async def test_two_hundred_holds_over_ten_slots_leave_ten(party: Party, calendar: BuiltinCalendar) -> None:
+async def test_two_hundred_holds_over_ten_slots_leave_ten(party: Party, calendar: AppointmentBook) -> None:
     attempts = asyncio.Queue[int]()
     for number in range(200):
         attempts.put_nowait(number % 10)
@@ -57,7 +57,7 @@ async def test_two_hundred_holds_over_ten_slots_leave_ten(party: Party, calendar
     assert await statuses(party) == {"confirmed": 10}
 
 
-async def test_holds_at_every_offset_never_overlap(party: Party, calendar: BuiltinCalendar) -> None:
+async def test_holds_at_every_offset_never_overlap(party: Party, calendar: AppointmentBook) -> None:
     starts = [START + timedelta(minutes=7 * n % 480) for n in range(120)]
     gap = timedelta(minutes=10)
     held = await asyncio.gather(*(calendar.hold(party.new_booking(calendar, s, buffer=gap)) for s in starts))
@@ -66,7 +66,7 @@ async def test_holds_at_every_offset_never_overlap(party: Party, calendar: Built
     assert all(later - earlier >= HOUR + gap for earlier, later in pairwise(kept))
 
 
-async def test_the_constraint_holds_off_who_takes_no_lock(party: Party, calendar: BuiltinCalendar) -> None:
+async def test_the_constraint_holds_off_who_takes_no_lock(party: Party, calendar: AppointmentBook) -> None:
     booking = await book(party, calendar)
     with pytest.raises(asyncpg.ExclusionViolationError):
         async with party.db.tenant(party.tenant_id) as tx:
@@ -79,7 +79,7 @@ async def test_the_constraint_holds_off_who_takes_no_lock(party: Party, calendar
             )
 
 
-async def test_one_effect_at_the_same_time_is_one_booking(party: Party, calendar: BuiltinCalendar) -> None:
+async def test_one_effect_at_the_same_time_is_one_booking(party: Party, calendar: AppointmentBook) -> None:
     new = party.new_booking(calendar, START)
     held = await asyncio.gather(*(calendar.hold(new) for _ in range(20)))
     assert len({booking.id for booking in held if booking}) == 1
@@ -89,7 +89,7 @@ async def test_one_effect_at_the_same_time_is_one_booking(party: Party, calendar
     assert await statuses(party) == {"confirmed": 1}
 
 
-async def test_the_larger_of_two_buffers_is_kept_on_both_sides(party: Party, calendar: BuiltinCalendar) -> None:
+async def test_the_larger_of_two_buffers_is_kept_on_both_sides(party: Party, calendar: AppointmentBook) -> None:
     await book(party, calendar, START, buffer=timedelta(minutes=30))
     for minutes, free in ((-61, False), (-89, False), (-90, True), (61, False), (89, False), (90, True)):
         start = START + timedelta(minutes=minutes)
@@ -103,13 +103,13 @@ async def test_the_larger_of_two_buffers_is_kept_on_both_sides(party: Party, cal
     assert await calendar.hold(wide) is None
 
 
-async def _confirmed(calendar: BuiltinCalendar, held):  # type: ignore[no-untyped-def]
+async def _confirmed(calendar: AppointmentBook, held):  # type: ignore[no-untyped-def]
     booked = await calendar.confirm(held)
     assert booked is not None
     return booked
 
 
-async def test_a_hold_that_ran_out_gives_way(party: Party, calendar: BuiltinCalendar) -> None:
+async def test_a_hold_that_ran_out_gives_way(party: Party, calendar: AppointmentBook) -> None:
     late = await calendar.hold(party.new_booking(calendar, START), hold_for=GONE)
     assert late is not None
     assert await calendar.busy(Interval(START, START), GONE) == []
@@ -119,7 +119,7 @@ async def test_a_hold_that_ran_out_gives_way(party: Party, calendar: BuiltinCale
 
 
 async def test_a_hold_that_ran_out_is_still_confirmed_while_nobody_took_it(
-    party: Party, calendar: BuiltinCalendar
+    party: Party, calendar: AppointmentBook
 ) -> None:
     late = await calendar.hold(party.new_booking(calendar, START), hold_for=GONE)
     assert late is not None
@@ -132,13 +132,13 @@ async def test_a_hold_that_ran_out_is_still_confirmed_while_nobody_took_it(
     assert await calendar.hold(party.new_booking(calendar, START)) is None
 
 
-async def test_a_hold_blocks_until_it_runs_out(party: Party, calendar: BuiltinCalendar) -> None:
+async def test_a_hold_blocks_until_it_runs_out(party: Party, calendar: AppointmentBook) -> None:
     assert await calendar.hold(party.new_booking(calendar, START))
     assert await calendar.hold(party.new_booking(calendar, START)) is None
     assert await calendar.busy(Interval(START, START), GONE) == [Interval(START, START + HOUR)]
 
 
-async def test_of_many_moves_to_one_slot_one_arrives(party: Party, calendar: BuiltinCalendar) -> None:
+async def test_of_many_moves_to_one_slot_one_arrives(party: Party, calendar: AppointmentBook) -> None:
     made = [await book(party, calendar, START + n * HOUR) for n in range(10)]
     target = Interval(START + 20 * HOUR, START + 21 * HOUR)
 
@@ -153,7 +153,7 @@ async def test_of_many_moves_to_one_slot_one_arrives(party: Party, calendar: Bui
     assert starts == {b.id: target.start if b.id == moved[0].id else b.starts_at for b in made}
 
 
-async def test_two_that_want_each_others_slot_both_stay(party: Party, calendar: BuiltinCalendar) -> None:
+async def test_two_that_want_each_others_slot_both_stay(party: Party, calendar: AppointmentBook) -> None:
     one, two = [await book(party, calendar, START + n * HOUR) for n in range(2)]
     for _ in range(10):
         outcomes = await asyncio.gather(
@@ -167,7 +167,7 @@ async def test_two_that_want_each_others_slot_both_stay(party: Party, calendar: 
         assert outcomes == [None, None]
 
 
-async def test_a_move_may_overlap_where_it_was_and_frees_the_rest(party: Party, calendar: BuiltinCalendar) -> None:
+async def test_a_move_may_overlap_where_it_was_and_frees_the_rest(party: Party, calendar: AppointmentBook) -> None:
     booking = await book(party, calendar, details={"a": 1})
     half = timedelta(minutes=30)
     moved = await calendar.move(
@@ -184,7 +184,7 @@ async def test_a_move_may_overlap_where_it_was_and_frees_the_rest(party: Party, 
     assert await calendar.hold(party.new_booking(calendar, START - half))
 
 
-async def test_a_cancelled_booking_frees_its_slot_and_stays_cancelled(party: Party, calendar: BuiltinCalendar) -> None:
+async def test_a_cancelled_booking_frees_its_slot_and_stays_cancelled(party: Party, calendar: AppointmentBook) -> None:
     booking = await book(party, calendar)
     cancelled = await calendar.cancel(booking, {}, effect())
     assert cancelled is not None
@@ -196,7 +196,7 @@ async def test_a_cancelled_booking_frees_its_slot_and_stays_cancelled(party: Par
     assert await calendar.hold(party.new_booking(calendar, START))
 
 
-async def test_a_change_is_found_by_its_effect(party: Party, calendar: BuiltinCalendar) -> None:
+async def test_a_change_is_found_by_its_effect(party: Party, calendar: AppointmentBook) -> None:
     booking = await book(party, calendar)
     change = effect()
     assert await calendar.changed_by(change) is None
@@ -209,10 +209,10 @@ async def test_a_change_is_found_by_its_effect(party: Party, calendar: BuiltinCa
 
 async def test_an_owner_has_one_calendar_however_many_ask(database: Database, tenant: TenantForTest) -> None:
     for owner in (tenant.members["jon"], None):
-        found = await asyncio.gather(*(BuiltinCalendar.of_owner(database, tenant.id, owner) for _ in range(20)))
+        found = await asyncio.gather(*(AppointmentBook.of_owner(database, tenant.id, owner) for _ in range(20)))
         assert len({calendar.id for calendar in found}) == 1
-    mine = await BuiltinCalendar.of_owner(database, tenant.id, tenant.members["jon"])
-    tenants = await BuiltinCalendar.of_owner(database, tenant.id, None)
+    mine = await AppointmentBook.of_owner(database, tenant.id, tenant.members["jon"])
+    tenants = await AppointmentBook.of_owner(database, tenant.id, None)
     assert mine.id != tenants.id
 
 

@@ -8,12 +8,15 @@ from uuid import UUID
 
 
 class BookingStatus(StrEnum):
-    """A held slot is taken until its hold expires; a confirmed one until it is cancelled."""
+    """A held slot is taken until its hold expires; a pending one until the owner's remote calendar has taken or
+    declined it; a confirmed one until it is cancelled."""
 
     HELD = "held"
+    PENDING = "pending"
     CONFIRMED = "confirmed"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
+    DECLINED = "declined"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Interval:
 @dataclass(frozen=True, slots=True)
 class Booking:
     """An appointment of a contact in the calendar of the agent's owner. Instants are UTC; `time_zone` is the IANA
-    name in which they were agreed. `details` are the agent's variables by name."""
+    name in which they were agreed. `details` are the agent's variables by name; `sequence` counts its changes."""
 
     tenant_id: UUID
     id: UUID
@@ -41,4 +44,5 @@ class Booking:
     time_zone: str
     title: str
     details: dict[str, Any]
+    sequence: int
     created_at: datetime

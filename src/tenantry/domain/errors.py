@@ -156,6 +156,43 @@ class DatabaseUnavailable(TenantryError):
     retryable = True
 
 
+class CalendarUnavailable(TenantryError):
+    """The calendar at the provider cannot be reached for now; try again in a moment."""
+
+    status = 503
+    code = "calendar_unavailable"
+    retryable = True
+
+
+class ConnectionBroken(TenantryError):
+    """The connection to the provider does not work any more; its owner has to sign in again."""
+
+    status = 409
+    code = "connection_broken"
+
+
+class CalendarRefused(TenantryError):
+    """The provider does not let this be done in that calendar; check the calendar's rights, or choose another one."""
+
+    status = 409
+    code = "calendar_refused"
+
+
+class ProviderNotSetUp(TenantryError):
+    """This installation has no OAuth client for that provider; the operator sets one in the environment."""
+
+    status = 409
+    code = "provider_not_set_up"
+
+
+class ConsentInvalid(TenantryError):
+    """This consent was not asked for by this browser session, was used already, or took too long; start connecting
+    again."""
+
+    status = 400
+    code = "consent_invalid"
+
+
 class ConfigurationError(TenantryError):
     """The settings of this installation are not usable; `tenantry doctor` says what to mend."""
 

@@ -61,14 +61,14 @@ class OutboundStream:
     headers: Mapping[str, str]
     _response: aiohttp.ClientResponse
 
-    async def chunks(self) -> AsyncGenerator[bytes]:
-        """The body, at most MAX_ANSWER bytes of it. Raises CallFailed."""
+    async def chunks(self, limit: int = MAX_ANSWER) -> AsyncGenerator[bytes]:
+        """The body, at most `limit` bytes of it. Raises CallFailed."""
         size = 0
         with _faults():
             async for chunk in self._response.content.iter_any():
                 size += len(chunk)
-                if size > MAX_ANSWER:
-                    raise _too_large()
+                if size > limit:
+                    raise _too_large(limit)
                 yield chunk
 
 
@@ -235,7 +235,7 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
     async for chunk in response.content.iter_any():
         body += chunk
         if len(body) > MAX_ANSWER:
-            raise _too_large()
+            raise _too_large(MAX_ANSWER)
     return bytes(body)
 
 
@@ -244,5 +244,5 @@ def _check_encoding(response: aiohttp.ClientResponse) -> None:
         raise CallFailed("bad_answer", "The service compressed its answer although asked not to.", sent=True)
 
 
-def _too_large() -> CallFailed:
-    return CallFailed("too_large", f"The answer is larger than {MAX_ANSWER // 1024} KiB.", sent=True)
+def _too_large(limit: int) -> CallFailed:
+    return CallFailed("too_large", f"The answer is larger than {limit // 1024} KiB.", sent=True)

@@ -17,7 +17,7 @@ HOLD_FOR = timedelta(minutes=2)
 
 _COLUMNS = (
     "b.tenant_id, b.id, b.calendar_id, b.agent_id, b.contact_id, b.conversation_id, b.status, b.starts_at, b.ends_at, "
-    "b.time_zone, b.title, b.details, b.created_at"
+    "b.time_zone, b.title, b.details, b.sequence, b.created_at"
 )
 _object = msgspec.json.Decoder(dict[str, Any])
 
@@ -53,6 +53,7 @@ def _booking_from(row: Row) -> Booking:
         time_zone=row["time_zone"],
         title=row["title"],
         details=_object.decode(row["details"]),
+        sequence=row["sequence"],
         created_at=row["created_at"],
     )
 

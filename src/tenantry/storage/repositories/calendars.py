@@ -6,18 +6,16 @@ from uuid import UUID
 from tenantry.domain.ids import new_id
 from tenantry.storage.tenancy import TenantTx
 
-_FIND = (
-    "SELECT id FROM calendars WHERE tenant_id = $1 AND owner_member_id IS NOT DISTINCT FROM $2 AND provider = 'builtin'"
-)
+_FIND = "SELECT id FROM calendars WHERE tenant_id = $1 AND owner_member_id IS NOT DISTINCT FROM $2"
 
 
-async def find_or_create_builtin(tx: TenantTx, owner_member_id: UUID | None) -> UUID:
-    """The id of the built-in calendar of a member or, with no owner, of the tenant; made when it is not there yet."""
+async def find_or_create(tx: TenantTx, owner_member_id: UUID | None) -> UUID:
+    """The id of the calendar of a member or, with no owner, of the tenant; made when it is not there yet."""
     found = await tx.value(_FIND, tx.tenant_id, owner_member_id)
     if found is None:
         await tx.execute(
-            "INSERT INTO calendars (tenant_id, id, owner_member_id, provider) VALUES ($1, $2, $3, 'builtin') "
-            "ON CONFLICT (tenant_id, owner_member_id, provider) DO NOTHING",
+            "INSERT INTO calendars (tenant_id, id, owner_member_id) VALUES ($1, $2, $3) "
+            "ON CONFLICT (tenant_id, owner_member_id) DO NOTHING",
             tx.tenant_id,
             new_id(),
             owner_member_id,

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from tenantry.calendars.appointment_book import AppointmentBook, Effect
 from tenantry.calendars.availability import NotPossible, Schedule
-from tenantry.calendars.builtin import BuiltinCalendar, Effect
 from tenantry.domain.booking import Booking, Interval
 from tenantry.domain.ids import parse_id
 from tenantry.domain.tools import ToolResult
@@ -21,12 +21,12 @@ class Desk:
 
     context: ToolContext
     schedule: Schedule
-    calendar: BuiltinCalendar
+    calendar: AppointmentBook
 
     @classmethod
     async def open(cls, context: ToolContext) -> "Desk":
         """The desk for this conversation. The owner is the conversation's, whatever a model says."""
-        calendar = await BuiltinCalendar.of_owner(context.db, context.tenant_id, context.owner_member_id)
+        calendar = await AppointmentBook.of_owner(context.db, context.tenant_id, context.owner_member_id)
         return cls(context, Schedule(context.agent.definition, context.now), calendar)
 
     @property

@@ -22,7 +22,7 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
-class BuiltinCalendar:
+class AppointmentBook:
     """One owner's built-in calendar.
 
     A booking is held, then confirmed. A process that is killed in between leaves a hold: the same effect run again
@@ -35,10 +35,10 @@ class BuiltinCalendar:
     id: UUID
 
     @classmethod
-    async def of_owner(cls, db: Database, tenant_id: UUID, owner_member_id: UUID | None) -> "BuiltinCalendar":
+    async def of_owner(cls, db: Database, tenant_id: UUID, owner_member_id: UUID | None) -> "AppointmentBook":
         """The calendar of a member or, with no owner, of the tenant."""
         async with db.tenant(tenant_id) as tx:
-            return cls(db, tenant_id, await calendars.find_or_create_builtin(tx, owner_member_id))
+            return cls(db, tenant_id, await calendars.find_or_create(tx, owner_member_id))
 
     async def busy(self, starts: Interval, buffer: timedelta, excluding: UUID | None = None) -> list[Interval]:
         """All that could stand in the way of an appointment that starts in `starts`, other than the booking
