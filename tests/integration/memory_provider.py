@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from tenantry.calendars.remote import RemoteSides
 from tenantry.domain.booking import Interval
 from tenantry.domain.calendar import Appointment, CalendarChoice, Changes, RemoteEvent
 from tenantry.domain.connection import ProviderName
-from tenantry.domain.errors import CalendarRefused, CalendarUnavailable
+from tenantry.domain.errors import CalendarRefused, CalendarUnavailable, ConnectionBroken
 from tenantry.domain.ids import new_id
 from tenantry.storage.repositories import calendars, remote_calendars
 from tenantry.storage.repositories.remote_calendars import Chosen
@@ -118,21 +118,32 @@ class MemoryProvider:
             raise CalendarRefused
 
 
-class MemoryProviders:
-    """One provider for each owner."""
+_OF: dict[tuple[UUID, UUID | None, ProviderName], MemoryProvider] = {}
 
-    def __init__(self) -> None:
-        self._of: dict[tuple[UUID, UUID | None, ProviderName], MemoryProvider] = {}
+
+class MemoryProviders:
+    """One provider for each owner that has one."""
 
     async def of(self, tenant_id: UUID, owner_member_id: UUID | None, name: ProviderName) -> MemoryProvider:
-        return self._of.setdefault((tenant_id, owner_member_id, name), MemoryProvider())
+        provider = _OF.get((tenant_id, owner_member_id, name))
+        if provider is None:
+            raise ConnectionBroken
+        return provider
+
+
+SIDES = RemoteSides(MemoryProviders())
 
 
 async def connect(
-    db: Database, tenant_id: UUID, owner_member_id: UUID | None, name: ProviderName = "google"
-) -> tuple[RemoteSides, MemoryProvider]:
-    """Have the owner's bookings go to a calendar of a provider in memory."""
-    providers = MemoryProviders()
+    db: Database,
+    tenant_id: UUID,
+    owner_member_id: UUID | None,
+    name: ProviderName = "google",
+    *,
+    takes_bookings: bool = True,
+) -> MemoryProvider:
+    """Have the owner's bookings go to a calendar of a provider in memory, or only what is in it count as busy."""
+    provider = _OF[tenant_id, owner_member_id, name] = MemoryProvider()
     async with db.tenant(tenant_id) as tx:
         connection_id = new_id()
         await tx.execute(
@@ -143,12 +154,10 @@ async def connect(
             name,
         )
         calendar_id = await calendars.find_or_create(tx, owner_member_id)
-        await remote_calendars.put(tx, calendar_id, connection_id, [Chosen(CHOICE, True, True)])
-    return RemoteSides(providers), await providers.of(tenant_id, owner_member_id, name)
+        await remote_calendars.put(tx, calendar_id, connection_id, [Chosen(CHOICE, True, takes_bookings)])
+    return provider
 
 
 def hours(start: datetime, count: float = 1) -> Interval:
     """From `start` on, that many hours."""
-    from datetime import timedelta
-
     return Interval(start.astimezone(UTC), start.astimezone(UTC) + timedelta(hours=count))

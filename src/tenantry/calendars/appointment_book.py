@@ -124,11 +124,11 @@ class AppointmentBook:
             cancelled = await bookings.cancel(tx, booking.id, details=details)
             return await _recorded(tx, "booking.cancelled", cancelled, effect)
 
-    async def decided(self, booking: Booking, patience_s: float = PATIENCE_S) -> Booking:
-        """The booking as soon as it is not pending any more. One that still is after `patience_s` is kept as a request:
+    async def decided(self, booking: Booking) -> Booking:
+        """The booking as soon as it is not pending any more. One that still is after `PATIENCE_S` is kept as a request:
         its contact is told later what became of it, in a turn of theirs."""
         loop = asyncio.get_running_loop()
-        until, looks = loop.time() + patience_s, 0
+        until, looks = loop.time() + PATIENCE_S, 0
         while booking.status is BookingStatus.PENDING:
             if loop.time() >= until:
                 return await self._requested(booking)

@@ -30,6 +30,8 @@ Handler = Callable[[UUID, UUID], Awaitable[None]]
 _AGAIN_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 _RECONNECT_S = 1.0
 _LAST_JOBS_S = 10.0
+# PgQueuer notifies of new jobs, not of those that are to be run again.
+_LOOK_EVERY = timedelta(seconds=1)
 _BATCH = 10
 _AT_ONCE = 40
 # A process that is gone leaves its jobs to others after this.
@@ -91,6 +93,7 @@ class JobRunner:
                     for name, handler in self._handlers.items():
                         manager.entrypoint(name)(_entrypoint(name, handler))
                     await manager.run(
+                        dequeue_timeout=_LOOK_EVERY,
                         batch_size=_BATCH,
                         max_concurrent_tasks=_AT_ONCE,
                         heartbeat_timeout=self._heartbeat,

@@ -98,11 +98,11 @@ async def settle(
     booking was changed meanwhile, and is then not settled. None when another one has taken the lease, or the booking is
     gone."""
     row = await tx.row(
-        "UPDATE bookings b SET remote_id = $5, remote_tag = $6, settling_by = NULL, settling_until = NULL, "
+        "UPDATE bookings b SET remote_id = $5::text, remote_tag = $6::text, settling_by = NULL, settling_until = NULL, "
         "updated_at = now(), settled = CASE WHEN wanted = $4 THEN $4 ELSE settled END, "
-        "status = CASE WHEN wanted = $4 THEN $7 ELSE status END, "
-        "moved_from = CASE WHEN wanted = $4 THEN NULL WHEN $5 IS NULL THEN NULL "
-        "ELSE coalesce(moved_from, tstzrange($8, $9)) END "
+        "status = CASE WHEN wanted = $4 THEN $7::text ELSE status END, "
+        "moved_from = CASE WHEN wanted = $4 THEN NULL WHEN $5::text IS NULL THEN NULL "
+        "ELSE coalesce(moved_from, tstzrange($8::timestamptz, $9::timestamptz)) END "
         f"WHERE b.tenant_id = $1 AND b.id = $2 AND b.settling_by = $3 RETURNING {_STATE}",
         tx.tenant_id,
         done.booking.id,
