@@ -106,7 +106,7 @@ async def test_attendees_stay_invited(harness: CalendarHarness) -> None:
 
 @pytest.mark.parametrize("day", [SPRING, AUTUMN], ids=["spring", "autumn"])
 async def test_every_hour_of_a_day_on_which_the_clocks_change(harness: CalendarHarness, day: date) -> None:
-    night = day_begins(day, ZONE)
+    night = whole_day(day).start
     wanted = [slot(night + hour * HOUR) for hour in range(5)]
     for hour in wanted:
         await harness.provider.create(harness.calendar, appointment(hour))
