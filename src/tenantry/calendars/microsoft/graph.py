@@ -21,7 +21,6 @@ _PREFER = ('IdType="ImmutableId"', 'outlook.timezone="UTC"')
 # Another change of the same event was under way.
 _PASSING = frozenset({409, 412, 423})
 _SYNC_LOST = frozenset({"syncstatenotfound", "syncstateinvalid", "resyncrequired", "fullsyncrequired"})
-_Resource = TypeVar("_Resource", bound=msgspec.Struct)
 _Page = TypeVar("_Page", EventPage, CalendarPage)
 
 
@@ -92,7 +91,7 @@ class Graph:
             answer = await self.ask("GET", url, prefer=prefer)
             if not answer.ok:
                 raise failure(answer)
-            found = decoded(answer, page)
+            found = answer.read(page)
             yield found
             if found.next_link is None:
                 return
@@ -104,14 +103,6 @@ class Graph:
 
 class SyncStateLost(CalendarRefused):
     """The provider does not know any more what it told of this calendar; ask for all of it."""
-
-
-def decoded(answer: HttpAnswer, resource: type[_Resource]) -> _Resource:
-    """The resource in the answer. Raises CalendarUnavailable when it has another form."""
-    try:
-        return msgspec.json.decode(answer.body, type=resource)
-    except msgspec.MsgspecError as error:
-        raise CalendarUnavailable("Microsoft Graph answered with something else than was asked for.") from error
 
 
 def error_code(answer: HttpAnswer) -> str:

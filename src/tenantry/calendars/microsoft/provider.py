@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain
 
-from tenantry.calendars.microsoft.graph import Graph, SyncStateLost, decoded, error_code, failure
+from tenantry.calendars.microsoft.graph import Graph, SyncStateLost, error_code, failure
 from tenantry.calendars.microsoft.resources import (
     BOOKING_PROPERTY,
     CALENDAR_FIELDS,
@@ -50,7 +50,7 @@ class MicrosoftCalendar:
         answer = await self._graph.ask("GET", self._graph.url("me", query={"$select": "mail,userPrincipalName"}))
         if not answer.ok:
             raise failure(answer)
-        user = decoded(answer, User)
+        user = answer.read(User)
         return user.mail or user.user_principal_name
 
     async def calendars(self) -> list[CalendarChoice]:
@@ -80,7 +80,7 @@ class MicrosoftCalendar:
         url = self._graph.url("me", "calendars", calendar, "events")
         answer = await self._graph.ask("POST", url, new_event(appointment))
         if answer.ok:
-            return _read(decoded(answer, Event))
+            return _read(answer.read(Event))
         if answer.status != 409 or error_code(answer) != "ErrorDuplicateTransactionId":
             raise failure(answer)
         found = await self.find(calendar, appointment)
@@ -106,14 +106,14 @@ class MicrosoftCalendar:
             return None
         if not answer.ok:
             raise failure(answer)
-        return _read(decoded(answer, Event))
+        return _read(answer.read(Event))
 
     async def cancel(self, calendar: str, remote_id: str) -> None:
         """Cancel the meeting of the account, or delete the event that nobody else is invited to."""
         url = self._graph.url("me", "calendars", calendar, "events", remote_id)
         answer = await self._graph.ask("GET", f"{url}?$select=attendees,isOrganizer")
         if answer.ok:
-            meeting = decoded(answer, Meeting)
+            meeting = answer.read(Meeting)
             if meeting.attendees and meeting.is_organizer:
                 answer = await self._graph.ask("POST", f"{url}/cancel", {"Comment": ""})
             else:
@@ -178,7 +178,7 @@ class MicrosoftCalendar:
             url = self._graph.url("me", "calendars", calendar, "events", master, query={"$select": EVENT_FIELDS})
             answer = await self._graph.ask("GET", url)
             if answer.ok:
-                masters[master] = decoded(answer, Event)
+                masters[master] = answer.read(Event)
             elif answer.status not in _GONE:
                 raise failure(answer)
         return {identifier: master for identifier, master in masters.items() if identifier}
