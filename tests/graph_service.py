@@ -66,9 +66,10 @@ class Round:
 class GraphServer:
     """What a test does to the server; `violations` are requests that Graph does not take.
 
-    `page_size` is the most that it gives at once, `replays_answer` whether a replay of a transaction gets the event or a
-    409, `elsewhere` an origin that its links lead to. While `held` is set, answers wait for it; `most_at_once` is how
-    many requests of a mailbox were under way together.
+    `page_size` is the most that it gives at once, `replays_answer` whether a replay of a transaction gets the event or
+    a 409, `shows_series` whether a delta has the series of its occurrences, `elsewhere` an origin that its links lead
+    to. While `held` is set, answers wait for it; `most_at_once` is how many requests of a mailbox were under way
+    together.
     """
 
     login: Login = field(default_factory=lambda: Login("anna@contoso.example"))
@@ -80,6 +81,7 @@ class GraphServer:
     rounds: dict[str, Round] = field(default_factory=dict[str, Round])
     page_size: int = 100
     replays_answer: bool = False
+    shows_series: bool = True
     elsewhere: str | None = None
     held: asyncio.Event | None = None
     under_way: Counter[str] = field(default_factory=Counter[str])
@@ -289,15 +291,14 @@ class GraphServer:
         url = f"{self.elsewhere or self.url}{request.url.raw_path}?{name}={token}"
         return web.json_response({"@odata.context": "…", "value": page, f"@odata.{link}": url})
 
-    @staticmethod
-    def _advance(mailbox: Mailbox, at: Round) -> None:
+    def _advance(self, mailbox: Mailbox, at: Round) -> None:
         """What changed in the window since it was told; a series comes before its occurrences, which say little."""
         seen = mailbox.view(at.calendar, *at.window)
         now = {each.id: each.event.version for each in seen} | {
             each.event.id: each.event.version for each in seen if each.event.weekly
         }
         for event in {each.event.id: each.event for each in seen if each.event.weekly}.values():
-            if at.told.get(event.id) != event.version:
+            if self.shows_series and at.told.get(event.id) != event.version:
                 at.left.append(master(event))
         for each in seen:
             if at.told.get(each.id) != each.event.version:

@@ -28,6 +28,7 @@ class MicrosoftHarness:
             return server.login.issue(mailbox.address)
 
         self.server = server
+        self.http = http
         self.mailbox = mailbox
         self.credentials = HeldCredentials(f"Bearer {server.login.issue(mailbox.address)}", issue)
         gate = MailboxGates().of(new_id())

@@ -101,7 +101,7 @@ class Graph:
         raise CalendarUnavailable("Microsoft Graph answered with too many pages.")
 
 
-class SyncStateLost(CalendarRefused):
+class SyncStateLost(CalendarUnavailable):
     """The provider does not know any more what it told of this calendar; ask for all of it."""
 
 
