@@ -132,7 +132,8 @@ class Mailbox:
     def view(self, calendar: str, start: datetime, end: datetime) -> list[Occurrence]:
         """What overlaps the window, as calendarView has it."""
         found = [each for event in self.events.values() if event.calendar == calendar for each in _occurrences(event)]
-        return sorted((o for o in found if o.start < end and start < o.end), key=lambda o: (o.start, o.id))
+        inside = (each for each in found if _covered(each)[0] < end and start < _covered(each)[1])
+        return sorted(inside, key=lambda each: (each.start, each.id))
 
     def _new_id(self) -> str:
         return opaque("AQMkADAwATM0" if self.personal else "AAkALgAAAAAAHYQDEapmEc2byACqAC-EWg0A")
@@ -152,6 +153,16 @@ def _occurrences(event: GraphEvent) -> list[Occurrence]:
         )
         for week in range(event.weekly)
     ]
+
+
+def _covered(occurrence: Occurrence) -> tuple[datetime, datetime]:
+    """Which windows have the occurrence. Nothing says in which zone an all-day event is looked for, so that a client
+    cannot rely on any: it is its dates in UTC."""
+    if not occurrence.event.all_day:
+        return occurrence.start, occurrence.end
+    zone = ZONES[occurrence.event.zone]
+    start, end = (at.astimezone(zone).replace(tzinfo=UTC) for at in (occurrence.start, occurrence.end))
+    return start, end
 
 
 def times(occurrence: Occurrence) -> dict[str, Any]:

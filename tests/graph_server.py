@@ -49,6 +49,10 @@ class _Control:
     def hang_after_commit(self, times: int = 1) -> None:
         self._server.hang_after_commit(times)
 
+    def cut_every(self, changes: int) -> None:
+        """Of so many changes one is made, and then the connection breaks."""
+        self._server.cut_every = changes
+
     def forget_sync(self) -> None:
         self._server.rounds.clear()
 
@@ -109,10 +113,8 @@ def _app(server: GraphServer) -> web.Application:
 
     async def controlled(request: web.Request) -> web.Response:
         what = request.match_info["what"]
-        if what.startswith("_"):
-            raise KeyError(what)
         arguments = await request.json() if request.can_read_body else {}
-        return web.json_response(getattr(control, what)(**arguments))
+        return web.json_response(_Control.__dict__[what](control, **arguments))
 
     app.router.add_post("/control/{what}", controlled)
     return app

@@ -46,10 +46,12 @@ class GraphError(Exception):
 
 @dataclass(frozen=True)
 class Fault:
-    """An error for the next request, or with `commit` a change that is made and never answered."""
+    """An error for the next request, or what happens to the next change after it was made: with `hang` it is never
+    answered, with `cut` the connection breaks instead of an answer."""
 
     error: GraphError | None = None
-    commit: bool = False
+    hang: bool = False
+    cut: bool = False
 
 
 @dataclass
@@ -68,8 +70,8 @@ class GraphServer:
 
     `page_size` is the most that it gives at once, `replays_answer` whether a replay of a transaction gets the event or
     a 409, `shows_series` whether a delta has the series of its occurrences, `elsewhere` an origin that its links lead
-    to. While `held` is set, answers wait for it; `most_at_once` is how many requests of a mailbox were under way
-    together.
+    to. Of `cut_every` changes one is made and cut. While `held` is set, answers wait for it; `most_at_once` is how many
+    requests of a mailbox were under way together.
     """
 
     login: Login = field(default_factory=lambda: Login("anna@contoso.example"))
@@ -83,6 +85,8 @@ class GraphServer:
     replays_answer: bool = False
     shows_series: bool = True
     elsewhere: str | None = None
+    cut_every: int = 0
+    changes: int = 0
     held: asyncio.Event | None = None
     under_way: Counter[str] = field(default_factory=Counter[str])
     most_at_once: int = 0
@@ -105,7 +109,7 @@ class GraphServer:
 
     def hang_after_commit(self, times: int = 1) -> None:
         """The next changes are made and never answered."""
-        self.faults.extend([Fault(commit=True)] * times)
+        self.faults.extend([Fault(hang=True)] * times)
 
     # ── the wire ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -148,16 +152,19 @@ class GraphServer:
                 answered = await handler(request)
             finally:
                 self.under_way[grant.address] -= 1
-            if fault.commit:
+            if fault.hang:
                 await self.over.wait()
+            if fault.cut and request.transport is not None:
+                request.transport.abort()
             return answered
 
         return answer
 
     def _fault(self, method: str) -> Fault:
-        if not self.faults or (self.faults[0].commit and method not in _CHANGES):
-            return Fault()
-        return self.faults.popleft()
+        if self.faults and (not self.faults[0].hang or method in _CHANGES):
+            return self.faults.popleft()
+        self.changes += method in _CHANGES
+        return Fault(cut=method in _CHANGES and bool(self.cut_every) and self.changes % self.cut_every == 0)
 
     def _calendar(self, request: web.Request) -> str:
         calendar = request.match_info["calendar"]

@@ -59,6 +59,23 @@ async def test_a_replay_of_what_its_owner_deleted_is_refused(account: MicrosoftH
     assert await account.stored() == []
 
 
+async def test_a_conflict_of_another_kind_passes(account: MicrosoftHarness) -> None:
+    account.server.fail(409, "ErrorIrresolvableConflict")
+    with pytest.raises(CalendarUnavailable, match="HTTP 409 ErrorIrresolvableConflict"):
+        await account.provider.create(account.calendar, appointment())
+    assert await account.stored() == []
+
+
+async def test_created_again_when_the_connection_broke_after_it_was_made(account: MicrosoftHarness) -> None:
+    account.server.cut_every = 1
+    wanted = appointment()
+    with pytest.raises(CalendarUnavailable):
+        await account.provider.create(account.calendar, wanted)
+    account.server.cut_every = 0
+    made = await account.provider.create(account.calendar, wanted)
+    assert [(event.id, event.key) for event in await account.stored()] == [(made.id, wanted.key)]
+
+
 async def test_found_by_its_key_after_it_was_moved(account: MicrosoftHarness) -> None:
     wanted = appointment()
     made = await account.provider.create(account.calendar, wanted)

@@ -172,16 +172,18 @@ class MicrosoftCalendar:
     async def _masters(self, calendar: str, changed: dict[str, Event]) -> dict[str, Event]:
         """The series of the occurrences, which say little themselves; those that the delta does not have are asked
         for."""
-        wanted = {event.series_master_id for event in changed.values() if event.type == "occurrence"}
-        masters = {master: changed[master] for master in wanted if master in changed}
-        for master in sorted(filter(None, wanted - masters.keys())):
+        wanted = {
+            master for event in changed.values() if event.type == "occurrence" and (master := event.series_master_id)
+        }
+        masters = {master: changed[master] for master in wanted & changed.keys()}
+        for master in sorted(wanted - masters.keys()):
             url = self._graph.url("me", "calendars", calendar, "events", master, query={"$select": EVENT_FIELDS})
             answer = await self._graph.ask("GET", url)
             if answer.ok:
                 masters[master] = answer.read(Event)
             elif answer.status not in _GONE:
                 raise failure(answer)
-        return {identifier: master for identifier, master in masters.items() if identifier}
+        return masters
 
 
 def _view(window: Interval) -> dict[str, str]:
