@@ -60,12 +60,9 @@ class MicrosoftCalendar:
 
     async def events(self, calendar: str, window: Interval) -> list[RemoteEvent]:
         """What overlaps the window."""
-        # What an all-day event covers is known here, by its zone, and only about a day exactly there.
-        query = {
-            **_view(Interval(window.start - _DAY, window.end + _DAY)),
-            "$select": EVENT_FIELDS,
-            "$top": "500",
-        }
+        # In which zone Graph looks for all-day events is not documented: they are asked for a day around.
+        wider = Interval(window.start - _DAY, window.end + _DAY)
+        query = {**_view(wider), "$select": EVENT_FIELDS, "$top": "500"}
         url = self._graph.url("me", "calendars", calendar, "calendarView", query=query)
         found = [_read(event) async for page in self._graph.pages(url, EventPage) for event in page.value]
         return [event for event in found if event.slot.start < window.end and window.start < event.slot.end]
