@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -18,9 +19,11 @@ from tenantry.domain.booking import Booking, BookingStatus
 from tenantry.domain.errors import CalendarUnavailable
 from tenantry.domain.ids import new_id
 from tenantry.domain.tools import ToolCallRequest, ToolResult
+from tenantry.engine.prompt import Moment, system_prompt
+from tenantry.lifecycle.erasure import erase
 from tenantry.storage import jobs
 from tenantry.storage.jobs import JobRunner
-from tenantry.storage.repositories import bookings, remote_calendars
+from tenantry.storage.repositories import bookings, conversations, erasure, remote_calendars
 from tenantry.storage.tenancy import Database
 from tenantry.tools.registry import call_tool
 from tests.conftest import TenantForTest
@@ -30,6 +33,7 @@ from tests.integration.memory_provider import SIDES, MemoryProvider, connect, ho
 DAY = (datetime.now(UTC) + timedelta(days=7)).replace(hour=0, minute=0, second=0, microsecond=0)
 DAY += timedelta(days=(1 - DAY.weekday()) % 7)  # a Tuesday to come
 TEN, TWO = DAY + timedelta(hours=15), DAY + timedelta(hours=19)  # 10:00 and 14:00 in New York, or an hour later
+ZONE = ZoneInfo("America/New_York")
 ADDRESS = {"property_address": "12 Elm Street"}
 
 
@@ -243,6 +247,19 @@ async def test_three_who_take_each_others_places_all_arrive(party: Party, provid
     assert sorted(event.slot.start for event in provider.held.values()) == [*starts[1:], TEN + timedelta(hours=3)]
 
 
+async def test_the_contact_hears_of_it_in_their_next_turn(party: Party, provider: MemoryProvider) -> None:
+    result = await book(party)
+    [event] = provider.of(UUID(result.output["booking_id"]))
+    provider.move(event.id, hours(TWO))
+    await look(party)
+    async with party.db.tenant(party.tenant_id) as tx:
+        talk = await conversations.with_agent(tx, party.conversation_id)
+        assert [(notice.kind, notice.starts_at) for notice in talk.notices] == [("moved", TWO)]
+    moment = Moment(TEN, {}, "test", notices=talk.notices)
+    prompt = system_prompt("", party.agent.definition, moment)
+    assert f"was moved to {TWO.astimezone(ZONE):%A %d %B %Y, %H:%M}" in prompt
+
+
 async def test_what_the_owner_moves_or_deletes_is_followed(party: Party, provider: MemoryProvider) -> None:
     first = await book(party)
     second = await book(replace(await party.another_contact(), sides=SIDES), TWO)
@@ -324,6 +341,21 @@ async def test_after_a_disconnection_the_booking_is_ours_alone(
     async with party.db.tenant(party.tenant_id) as tx:
         await tx.execute("DELETE FROM connections")
     assert (await settled(party, result)).status is BookingStatus.CONFIRMED
+
+
+async def test_a_deleted_contacts_events_are_removed(party: Party, provider: MemoryProvider) -> None:
+    provider.plant(hours(TWO))
+    booking_id = UUID((await book(party)).output["booking_id"])
+    async with party.db.tenant(party.tenant_id) as tx:
+        assert await erase(tx, party.contact_id, "key:test", await erasure.removals(tx))
+    async with party.db.operator() as tx:
+        assert await tx.execute("UPDATE pgqueuer SET execute_after = now() WHERE entrypoint = 'remove_event'") == 1
+
+    async def removed() -> bool:
+        return not provider.of(booking_id)
+
+    await until(removed)
+    assert len(provider.held) == 1
 
 
 async def test_a_killed_attempt_is_taken_over_when_its_lease_is_over(party: Party, provider: MemoryProvider) -> None:

@@ -15,7 +15,7 @@ import structlog
 
 from tenantry.calendars.base import CalendarProvider
 from tenantry.calendars.remote import RemoteSides
-from tenantry.calendars.settling import Settling, remove_event
+from tenantry.calendars.settling import LEASE, Settling, remove_event
 from tenantry.domain.booking import BookingStatus
 from tenantry.domain.calendar import Appointment
 from tenantry.domain.errors import CalendarRefused, CalendarUnavailable, ConnectionBroken, TenantryError
@@ -27,8 +27,6 @@ from tenantry.storage.tenancy import Database
 
 log = structlog.get_logger()
 
-# Longer than all requests of one settling together may take.
-LEASE = timedelta(seconds=60)
 _SHARE_OF_LEASE = 0.75
 _BUSY_S = 0.5
 # What only the owner can mend is looked at again after this, and at once when they have.

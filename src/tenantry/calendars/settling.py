@@ -15,8 +15,11 @@ from tenantry.storage.repositories import booking_notices, outbox, remote_calend
 from tenantry.storage.repositories.outbox import Unsettled
 from tenantry.storage.tenancy import Database, TenantTx
 
-# The job that settles the booking it is about.
+# The jobs that settle the booking they are about, and that take away the event of a deleted one.
 SETTLE: Final = "settle_booking"
+REMOVE: Final = "remove_event"
+# Longer than all requests of one settling together may take.
+LEASE = timedelta(seconds=60)
 _ASKED = BookingStatus.PENDING
 
 
@@ -162,6 +165,14 @@ async def remove_event(
         remote_id = event.id if event else None
     if remote_id is not None:
         await provider.cancel(calendar, remote_id)
+
+
+async def remove_events(tx: TenantTx, contact_id: UUID) -> None:
+    """Have the events of a contact's appointments to come removed from their owners' calendars, before the contact is
+    deleted."""
+    for booking_id in await outbox.leave_removals(tx, contact_id):
+        # Not before an attempt to make the event, which may be under way, has come to its end.
+        await jobs.enqueue(tx, REMOVE, booking_id, after=LEASE)
 
 
 def _meet(one: Interval, other: Interval) -> bool:

@@ -2,22 +2,18 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Final
 from uuid import UUID
 
 import structlog
 
 from tenantry.calendars.settle import Settler
-from tenantry.calendars.settling import SETTLE
+from tenantry.calendars.settling import REMOVE, SETTLE
 from tenantry.calendars.sync import Syncer
 from tenantry.domain.errors import CalendarRefused, CalendarUnavailable, ConnectionBroken
 from tenantry.storage import jobs
 from tenantry.storage.jobs import Handler
 from tenantry.storage.repositories import outbox, remote_calendars
 from tenantry.storage.tenancy import Database
-
-# The job that takes away the event of the deleted booking it is about.
-REMOVE: Final = "remove_event"
 
 log = structlog.get_logger()
 
