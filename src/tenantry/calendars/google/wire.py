@@ -185,7 +185,7 @@ def window_query(window: Interval) -> dict[str, str]:
 
 def new_event(appointment: Appointment) -> dict[str, Any]:
     """The body that makes the event of the appointment's key."""
-    body = {
+    body: dict[str, Any] = {
         "id": event_id(appointment.key),
         **_words(appointment),
         "start": _at(appointment.slot.start, appointment.time_zone),
