@@ -19,7 +19,7 @@ from tests.google_server.calendars import GoogleCalendar
 from tests.google_server.server import Fault
 
 _API = "https://www.googleapis.com/auth/calendar"
-SCOPES = (f"{_API}.events", f"{_API}.calendarlist.readonly", f"{_API}.freebusy")
+EVENTS, READONLY = f"{_API}.events", f"{_API}.readonly"
 
 
 @dataclass
@@ -28,7 +28,7 @@ class GoogleHarness:
 
     server: GoogleServer
     outbound: OutboundHttp
-    scopes: tuple[str, ...] = SCOPES
+    scopes: tuple[str, ...] = (EVENTS, READONLY)
     email: str = field(default_factory=lambda: f"{uuid4().hex}@gmail.example")
 
     def __post_init__(self) -> None:

@@ -63,6 +63,10 @@ class CalendarApi:
                 return await method(request, self._calendars_of(name, request))
             except _Refused as refused:
                 return _error(refused.status, refused.reason)
+            except ValueError as error:
+                # What was sent cannot be read: no JSON, no date, no list of fields.
+                self._violations.append(f"{name}: {error}")
+                return _error(400, "badRequest")
 
         return handle
 

@@ -3,7 +3,8 @@
 import re
 from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
+
+from tenantry.domain.wall_time import ZONES
 
 _READ = {"fields"}
 QUERIES = {
@@ -95,8 +96,8 @@ def _time_faults(when: dict[str, Any] | None) -> list[str]:
     if when.get("date") is not None:
         date.fromisoformat(when["date"])
         return faults if "dateTime" not in when else [*faults, "both a date and a time"]
-    if "timeZone" in when:
-        ZoneInfo(when["timeZone"])
+    if when.get("timeZone", "UTC") not in ZONES:
+        faults.append("no IANA zone")
     return faults if _is_instant(when.get("dateTime")) else [*faults, "no instant with an offset"]
 
 

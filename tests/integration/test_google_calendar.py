@@ -14,7 +14,7 @@ from tenantry.calendars.google.wire import event_id
 from tenantry.domain.booking import Interval
 from tenantry.domain.calendar import Attendee, CalendarChoice
 from tenantry.domain.errors import CalendarRefused, CalendarUnavailable, ConnectionBroken
-from tests.contract.google import SCOPES, GoogleHarness, opened
+from tests.contract.google import EVENTS, READONLY, GoogleHarness, opened
 from tests.contract.harness import NewHarness
 from tests.contract.times import DAY, HOUR, MORNING, appointment, around, slot, slots_of, whole_day
 from tests.google_server.calendars import GoogleCalendar
@@ -227,19 +227,21 @@ async def test_a_limit_that_is_told_as_403_passes(google: GoogleHarness, reason:
     assert [event.id for event in await google.stored()] == [made.id]
 
 
-async def test_without_the_scopes_the_connection_is_broken(new_google: NewHarness) -> None:
+async def test_without_a_scope_the_connection_is_broken(new_google: NewHarness) -> None:
     whole = await new_google()
     assert isinstance(whole, GoogleHarness)
-    reading = GoogleHarness(whole.server, whole.outbound, scopes=SCOPES[1:])
+    reading, writing = (GoogleHarness(whole.server, whole.outbound, (scope,)) for scope in (READONLY, EVENTS))
     for call in (
         lambda: reading.provider.create(reading.calendar, appointment()),
         lambda: reading.provider.change(reading.calendar, "someevent", appointment()),
-        lambda: reading.provider.events(reading.calendar, slot()),
+        lambda: reading.provider.cancel(reading.calendar, "someevent"),
     ):
         with pytest.raises(ConnectionBroken):
             await call()
     assert reading.credentials.reasons == ["HTTP 403 insufficientPermissions"] * 3
-    assert await reading.provider.account() == reading.email
+    assert await reading.provider.events(reading.calendar, slot()) == []
+    with pytest.raises(ConnectionBroken):
+        await writing.provider.busy([writing.calendar], slot())
 
 
 async def test_a_calendar_without_the_right_to_write_is_refused(google: GoogleHarness) -> None:
