@@ -93,13 +93,14 @@ async def test_a_change_keeps_what_an_attendee_answered(google: GoogleHarness) -
     wanted = appointment(attendee=_ANNA)
     made = await google.provider.create(google.calendar, wanted)
     [invited] = google.calendars[google.calendar].events[made.id]["attendees"]
-    invited["responseStatus"] = "accepted"
+    invited["responseStatus"] = "declined"
     changed = await google.provider.change(google.calendar, made.id, replace(wanted, title="Moved", sequence=1))
     assert changed is not None
     assert changed.busy
     assert google.calendars[google.calendar].events[made.id]["attendees"] == [
-        {"email": "anna@example.com", "displayName": "Anna", "responseStatus": "accepted"}
+        {"email": "anna@example.com", "displayName": "Anna", "responseStatus": "declined"}
     ]
+    assert [event.busy for event in await google.provider.events(google.calendar, around(slot()))] == [True]
 
 
 async def test_what_was_said_is_no_markup_in_a_description(google: GoogleHarness) -> None:
@@ -129,6 +130,15 @@ async def test_a_deleted_event_cannot_be_changed_whatever_google_answers(
     await google.delete(made.id)
     assert await google.provider.change(google.calendar, made.id, wanted) is None
     assert await google.stored() == []
+
+
+async def test_what_was_deleted_long_ago_is_not_there_at_all(google: GoogleHarness) -> None:
+    wanted = appointment()
+    made = await google.provider.create(google.calendar, wanted)
+    del google.calendars[google.calendar].events[made.id]
+    assert await google.provider.find(google.calendar, wanted) is None
+    assert await google.provider.change(google.calendar, made.id, wanted) is None
+    await google.provider.cancel(google.calendar, made.id)
 
 
 async def test_an_event_that_its_owner_made_all_day(google: GoogleHarness) -> None:

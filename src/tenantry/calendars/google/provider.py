@@ -65,13 +65,12 @@ class GoogleCalendars:
     async def events(self, calendar: str, window: Interval) -> list[RemoteEvent]:
         """As CalendarProvider says."""
         query = {**_OCCURRENCES, **wire.window_query(window)}
-        found = [
+        return [
             _understood(event, page.time_zone)
             async for page in self._pages(_events(calendar), query, wire.EventPage)
             for event in page.items
             if not event.gone
         ]
-        return [event for event in found if event.slot.start < window.end and window.start < event.slot.end]
 
     async def busy(self, calendars: Sequence[str], window: Interval) -> list[Interval]:
         """As CalendarProvider says; Google cuts at the ends of the window, and at every 60 days."""
@@ -82,7 +81,7 @@ class GoogleCalendars:
                 body = {**wire.window_query(part), "items": items}
                 answer = await self._ask("POST", "freeBusy", {"fields": "calendars"}, body)
                 found += _busy_times(answer.read(wire.FreeBusy))
-        return [slot for slot in found if slot.start < window.end and window.start < slot.end]
+        return found
 
     async def create(self, calendar: str, appointment: Appointment) -> RemoteEvent:
         """As CalendarProvider says: the event's id is made of the key, and taken by the first that creates it."""
@@ -186,15 +185,13 @@ class GoogleCalendars:
             headers["Content-Type"] = "application/json"
             content = msgspec.json.encode(body)
         answer = await self.http.send(method, url, headers=headers, body=content)
-        if answer.ok:
-            return answer
-        if answer.status in expected and not _is_limit(answer):
+        if answer.ok or answer.status in expected:
             return answer
         raise await self._fault(answer)
 
     async def _fault(self, answer: HttpAnswer) -> TenantryError:
         reason = _reason(answer)
-        if _is_limit(answer):
+        if answer.status == 403 and reason in _THROTTLED:
             return CalendarUnavailable(
                 f"Google takes no more requests for now ({reason}).", retry_after=retry_after(answer.headers)
             )
@@ -242,10 +239,6 @@ def _understood(event: wire.Event, time_zone: str) -> RemoteEvent:
         return wire.remote_event(event, ZoneInfo(time_zone))
     except (ValueError, ZoneInfoNotFoundError) as error:
         raise CalendarUnavailable("The calendar provider's answer is not what it documents.") from error
-
-
-def _is_limit(answer: HttpAnswer) -> bool:
-    return answer.status == 403 and _reason(answer) in _THROTTLED
 
 
 def _reason(answer: HttpAnswer) -> str:
