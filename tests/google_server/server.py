@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from aiohttp import web
 
@@ -19,8 +20,9 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass
 class Fault:
-    """What happens to the next `times` requests of an area (`api` or `token`): they are answered with the status or,
-    without one, carried out and, when they change something, never answered: every `every`th of those."""
+    """What happens to the next `times` requests of an area (`api` or `token`). With a status they are answered with it
+    and with the body or, without one, an error of the reason. Else every `every`th of those that change something is
+    carried out and never answered."""
 
     status: int | None = None
     reason: str = "backendError"
@@ -28,6 +30,7 @@ class Fault:
     area: str = "api"
     times: int = 1
     every: int = 1
+    body: dict[str, Any] | None = None
 
 
 @dataclass
@@ -69,7 +72,7 @@ class GoogleServer:
             return await handler(request)
         if fault.status is not None:
             self._used(fault)
-            return _error(fault)
+            return _scripted(fault)
         answer = await handler(request)
         self.passed += 1
         if answer.status < 300 and self.passed % fault.every == 0:
@@ -165,10 +168,10 @@ def _changes(request: web.Request) -> bool:
     return request.method in {"POST", "PATCH", "DELETE"} and not request.path.endswith("/freeBusy")
 
 
-def _error(fault: Fault) -> web.Response:
+def _scripted(fault: Fault) -> web.Response:
     headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
     told = {"code": fault.status, "message": "Asked for", "errors": [{"domain": "global", "reason": fault.reason}]}
-    text = json.dumps({"error": told})
+    text = json.dumps({"error": told} if fault.body is None else fault.body)
     return web.Response(status=fault.status or 500, headers=headers, text=text, content_type="application/json")
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from tenantry.calendars.google.wire import event_id
 from tenantry.domain.booking import Interval
 from tenantry.domain.calendar import Attendee, CalendarChoice
-from tenantry.domain.errors import CalendarRefused, CalendarUnavailable, ConnectionBroken
+from tenantry.domain.errors import CalendarRefused, CalendarUnavailable, ConnectionBroken, TenantryError
 from tests.contract.google import EVENTS, READONLY, GoogleHarness, opened
 from tests.contract.harness import NewHarness
 from tests.contract.times import DAY, HOUR, MORNING, appointment, around, slot, slots_of, whole_day
@@ -275,6 +276,40 @@ async def test_nothing_of_what_google_writes_but_its_word_is_told(google: Google
         await google.provider.calendars()
     assert "(unknown)" in raised.value.detail
     assert "ya29" not in raised.value.detail
+
+
+async def test_an_answer_that_says_nothing_is_not_a_free_calendar(google: GoogleHarness) -> None:
+    made = await google.provider.create(google.calendar, appointment())
+    for call in (
+        lambda: google.provider.account(),
+        lambda: google.provider.events(google.calendar, slot()),
+        lambda: google.provider.busy([google.calendar], slot()),
+        lambda: google.provider.create(google.calendar, appointment()),
+        lambda: google.provider.change(google.calendar, made.id, appointment()),
+        lambda: google.provider.changes(google.calendar, None),
+    ):
+        google.server.faults.append(Fault(200))
+        with pytest.raises(CalendarUnavailable, match="not what it documents"):
+            await call()
+
+
+@pytest.mark.parametrize(
+    ("told", "error"),
+    [
+        (None, CalendarUnavailable),
+        ({"errors": [{"reason": "internalError"}]}, CalendarUnavailable),
+        ({"errors": [{"reason": "rateLimitExceeded"}]}, CalendarUnavailable),
+        ({"errors": [{"reason": "notFound"}]}, CalendarRefused),
+        ({"busy": [{"start": "today", "end": "tomorrow"}]}, CalendarUnavailable),
+    ],
+)
+async def test_busy_times_that_are_not_known_are_not_free(
+    google: GoogleHarness, told: dict[str, Any] | None, error: type[TenantryError]
+) -> None:
+    calendars = {google.calendar: {"busy": []}, **({google.second: told} if told else {})}
+    google.server.faults.append(Fault(200, body={"calendars": calendars}))
+    with pytest.raises(error):
+        await google.provider.busy([google.calendar, google.second], slot())
 
 
 async def test_an_access_token_that_is_too_old_is_renewed(google: GoogleHarness) -> None:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from tenantry.calendars.google import wire
-from tenantry.calendars.wire import CalendarHttp, HttpAnswer, retry_after
+from tenantry.calendars.wire import UNDOCUMENTED, CalendarHttp, HttpAnswer, retry_after
 from tenantry.domain.booking import Interval
 from tenantry.domain.calendar import Appointment, CalendarChoice, Changes, RemoteEvent
 from tenantry.domain.errors import CalendarRefused, CalendarUnavailable, ConnectionBroken, TenantryError
@@ -76,11 +76,13 @@ class GoogleCalendars:
         """As CalendarProvider says; Google cuts at the ends of the window, and at every 60 days."""
         found: list[Interval] = []
         for first in range(0, len(calendars), _CALENDARS_OF_QUERY):
-            items = [{"id": one} for one in calendars[first : first + _CALENDARS_OF_QUERY]]
+            asked = calendars[first : first + _CALENDARS_OF_QUERY]
             for part in _parts(window):
-                body = {**wire.window_query(part), "items": items}
+                body = {**wire.window_query(part), "items": [{"id": one} for one in asked]}
                 answer = await self._ask("POST", "freeBusy", {"fields": "calendars"}, body)
-                found += _busy_times(answer.read(wire.FreeBusy))
+                told = answer.read(wire.FreeBusy).calendars
+                for one in asked:
+                    found += _busy_times(told.get(one))
         return found
 
     async def create(self, calendar: str, appointment: Appointment) -> RemoteEvent:
@@ -223,22 +225,26 @@ def _parts(window: Interval) -> Iterator[Interval]:
         start = end
 
 
-def _busy_times(answer: wire.FreeBusy) -> Iterator[Interval]:
-    """Raises CalendarRefused, and CalendarUnavailable, when it is not known of one of the calendars."""
-    for one in answer.calendars.values():
-        if one.errors:
-            reason = _word(one.errors[0].reason)
-            if reason == "internalError" or reason in _THROTTLED:
-                raise CalendarUnavailable(f"Google does not say when a calendar is busy ({reason}).")
-            raise CalendarRefused(f"Google does not say when a calendar is busy ({reason}); choose another one.")
-        yield from (Interval(wire.read_instant(each.start), wire.read_instant(each.end)) for each in one.busy)
+def _busy_times(told: wire.CalendarBusy | None) -> list[Interval]:
+    """Raises CalendarRefused, and CalendarUnavailable, when it is not known."""
+    if told is None:
+        raise CalendarUnavailable(UNDOCUMENTED)
+    if told.errors:
+        reason = _word(told.errors[0].reason)
+        if reason == "internalError" or reason in _THROTTLED:
+            raise CalendarUnavailable(f"Google does not say when a calendar is busy ({reason}).")
+        raise CalendarRefused(f"Google does not say when a calendar is busy ({reason}); choose another one.")
+    try:
+        return [Interval(wire.read_instant(each.start), wire.read_instant(each.end)) for each in told.busy]
+    except ValueError as error:
+        raise CalendarUnavailable(UNDOCUMENTED) from error
 
 
 def _understood(event: wire.Event, time_zone: str) -> RemoteEvent:
     try:
         return wire.remote_event(event, ZoneInfo(time_zone))
     except (ValueError, ZoneInfoNotFoundError) as error:
-        raise CalendarUnavailable("The calendar provider's answer is not what it documents.") from error
+        raise CalendarUnavailable(UNDOCUMENTED) from error
 
 
 def _reason(answer: HttpAnswer) -> str:
