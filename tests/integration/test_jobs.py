@@ -40,8 +40,7 @@ class Runners:
     async def end(self) -> None:
         for runner, task in self._running:
             await runner.stop()
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await task
 
     async def left(self) -> int:
         async with self.database.operator() as tx:
@@ -118,11 +117,10 @@ async def test_a_job_that_is_cut_off_by_the_end_of_its_process_is_not_lost(
             await asyncio.sleep(3600)
 
     runners.does = hangs
-    _, task = runners.begin()
+    runner, _ = runners.begin()
     await enqueue(runners, tenant)
     await begun.wait()
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    await runner.stop(patience_s=0.1)
     assert await runners.left() == 1
     runners.begin()
     await runners.until(lambda: len(runners.ran) == 2)
