@@ -107,7 +107,7 @@ class RadicaleServer:
 
     def forget_tokens(self) -> None:
         """The server knows none of its sync tokens any more."""
-        for tokens in self._folder.glob("collections/**/sync-token"):
+        for tokens in [*self._folder.glob("**/sync-token")]:
             shutil.rmtree(tokens)
 
     async def start(self) -> None:
@@ -117,7 +117,7 @@ class RadicaleServer:
         config.write_text(
             f"[server]\nhosts = 127.0.0.1:{self._port}\ndelay_on_error = 0\n"
             f"[auth]\ntype = htpasswd\nhtpasswd_filename = {self._folder / 'users'}\nhtpasswd_encryption = plain\n"
-            f"delay = 0\n[storage]\nfilesystem_folder = {self._folder}\n_filesystem_fsync = False\n"
+            f"delay = 0\n[storage]\nfilesystem_folder = {self._folder}\n"
             "[web]\ntype = none\n[logging]\nlevel = critical\n"
         )
         self._process = await asyncio.create_subprocess_exec(
