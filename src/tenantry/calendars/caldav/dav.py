@@ -1,7 +1,11 @@
 """The verbs of WebDAV and CalDAV on one server, none of whose answers leads to another one."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from typing import ParamSpec, TypeVar
 
 from yarl import URL
 
@@ -10,11 +14,17 @@ from tenantry.calendars.caldav.multistatus import DAV, Multistatus, Response
 from tenantry.calendars.wire import CalendarHttp, HttpAnswer
 from tenantry.domain.errors import CalendarRefused, CalendarUnavailable
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 GONE = frozenset({404, 410})
 _REDIRECTS = frozenset({301, 302, 307, 308})
 _MAX_REDIRECTS = 3
 _XML = "application/xml; charset=utf-8"
 _ICALENDAR = "text/calendar; charset=utf-8"
+# Megabytes of somebody's calendar are read beside the event loop, and beside the threads in which names are resolved:
+# one that is slow to read must not hold up others' calls.
+_readers = ThreadPoolExecutor(2, thread_name_prefix="caldav")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +70,13 @@ class Dav:
             answer = await self._send("PROPFIND", path, headers, body)
             location = answer.headers.get("location")
             if answer.status not in _REDIRECTS or location is None:
-                return list(_multistatus(answer).responses)
+                return list((await _multistatus(answer)).responses)
             path = self.path(location, path)
         raise CalendarRefused("The calendar server redirects in circles.")
 
     async def report(self, path: str, body: bytes, depth: int = 1) -> Multistatus:
         """The answer to a REPORT."""
-        return _multistatus(await self.try_report(path, body, depth))
+        return await _multistatus(await self.try_report(path, body, depth))
 
     async def try_report(self, path: str, body: bytes, depth: int) -> HttpAnswer:
         """The answer to a REPORT, whatever its status."""
@@ -100,6 +110,11 @@ class Dav:
         return answer
 
 
+async def beside_the_loop(read: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+    """What reading gives, done in a thread."""
+    return await asyncio.get_running_loop().run_in_executor(_readers, partial(read, *args, **named))
+
+
 def refused(answer: HttpAnswer) -> CalendarRefused:
     """What an answer means that nothing can be done about."""
     return CalendarRefused(
@@ -113,6 +128,6 @@ def _refuse_unless(good: bool, answer: HttpAnswer) -> None:
         raise refused(answer)
 
 
-def _multistatus(answer: HttpAnswer) -> Multistatus:
+async def _multistatus(answer: HttpAnswer) -> Multistatus:
     _refuse_unless(answer.status == 207, answer)
-    return multistatus.parse(answer.body)
+    return await beside_the_loop(multistatus.parse, answer.body)

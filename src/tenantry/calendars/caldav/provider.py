@@ -1,18 +1,17 @@
 """The calendars of one CalDAV account."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from yarl import URL
 
 from tenantry.calendars.caldav import discovery, queries
-from tenantry.calendars.caldav.dav import GONE, CalendarObject, Dav, refused
+from tenantry.calendars.caldav.dav import GONE, CalendarObject, Dav, beside_the_loop, refused
 from tenantry.calendars.caldav.multistatus import CALDAV, preconditions
 from tenantry.calendars.caldav.queries import Delta, TokenUnknown
-from tenantry.calendars.caldav.reading import event_of, events_in, needs_zone
+from tenantry.calendars.caldav.reading import events_in, first_events, needs_zone
 from tenantry.calendars.caldav.writing import file_name, rewritten, written
 from tenantry.calendars.wire import CalendarHttp
 from tenantry.domain.booking import Interval
@@ -24,9 +23,6 @@ _TRIES = 5
 # Parts of an answer that the server cut off.
 _MOST_PARTS = 50
 _SYNC, _CTAG = "sync:", "ctag:"
-# Objects are read beside the event loop, and beside the threads in which names are resolved: a calendar that is slow to
-# read must not hold up others' calls.
-_readers = ThreadPoolExecutor(2, thread_name_prefix="caldav")
 
 
 class CalDavCalendars:
@@ -62,7 +58,7 @@ class CalDavCalendars:
         start, end = window.start - _DAY, window.end + _DAY
         objects = await queries.objects_between(self._dav, calendar, start, end)
         zone = await self._zone_for(calendar, objects)
-        return await asyncio.get_running_loop().run_in_executor(_readers, events_in, objects, window, zone)
+        return await beside_the_loop(events_in, objects, window, zone)
 
     async def busy(self, calendars: Sequence[str], window: Interval) -> list[Interval]:
         """See CalendarProvider."""
@@ -86,9 +82,12 @@ class CalDavCalendars:
         """See CalendarProvider."""
         calendar = self._collection(calendar)
         found = await self._dav.get(calendar + file_name(appointment.key))
+        if found is not None:
+            return await self._event(calendar, found)
         # Another program may have stored it under another name.
-        found = found or await queries.object_of(self._dav, calendar, appointment.key)
-        return None if found is None else await self._event(calendar, found)
+        renamed = await queries.objects_of(self._dav, calendar, appointment.key)
+        events = await self._first_events(calendar, renamed)
+        return next((event for event in events if event.key == appointment.key), None)
 
     async def change(self, calendar: str, remote_id: str, appointment: Appointment) -> RemoteEvent | None:
         """See CalendarProvider."""
@@ -126,7 +125,7 @@ class CalDavCalendars:
         now = _SYNC + state.sync_token if state.sync_token else _CTAG + state.ctag
         if token == now and state.ctag:
             return Changes((), frozenset(), now)
-        objects = await queries.objects_between(self._dav, calendar, datetime.now(UTC) - _DAY, None)
+        objects = await queries.objects_from(self._dav, calendar, datetime.now(UTC) - _DAY)
         return Changes(await self._first_events(calendar, objects), frozenset(), now, whole=True)
 
     async def _since(self, calendar: str, sync_token: str) -> Changes:
@@ -144,21 +143,16 @@ class CalDavCalendars:
 
     async def _first_events(self, calendar: str, objects: Sequence[CalendarObject]) -> tuple[RemoteEvent, ...]:
         """The event of each object; of a recurring one, its first occurrence."""
-        zone = await self._zone_for(calendar, objects)
-
-        def read() -> tuple[RemoteEvent, ...]:
-            return tuple(event for each in objects if (event := event_of(each, zone)))
-
-        return await asyncio.get_running_loop().run_in_executor(_readers, read)
+        return await beside_the_loop(first_events, objects, await self._zone_for(calendar, objects))
 
     async def _event(self, calendar: str, found: CalendarObject) -> RemoteEvent:
-        event = event_of(found, await self._zone_for(calendar, [found]))
-        if event is None:
+        events = await self._first_events(calendar, [found])
+        if not events:
             raise CalendarRefused("The event in the calendar cannot be read.")
-        return event
+        return events[0]
 
-    async def _zone_for(self, calendar: str, objects: Iterable[CalendarObject]) -> ZoneInfo:
-        if not needs_zone(objects):
+    async def _zone_for(self, calendar: str, objects: Sequence[CalendarObject]) -> ZoneInfo:
+        if not await beside_the_loop(needs_zone, objects):
             return self._zone
         return await queries.zone(self._dav, calendar) or self._zone
 

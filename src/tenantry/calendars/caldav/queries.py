@@ -7,7 +7,7 @@ from uuid import UUID
 from xml.etree.ElementTree import Element
 from zoneinfo import ZoneInfo
 
-from tenantry.calendars.caldav.dav import GONE, CalendarObject, Dav, refused
+from tenantry.calendars.caldav.dav import GONE, CalendarObject, Dav, beside_the_loop, refused
 from tenantry.calendars.caldav.multistatus import (
     CALDAV,
     CALENDAR_SERVER,
@@ -15,7 +15,6 @@ from tenantry.calendars.caldav.multistatus import (
     Response,
     element,
     parse,
-    preconditions,
     properties,
     request,
 )
@@ -32,7 +31,7 @@ _AT_ONCE = 100
 
 
 class TokenUnknown(Exception):
-    """The server does not know the sync token any more."""
+    """The server does not say what changed since this sync token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +53,24 @@ class Delta:
     more: bool
 
 
-async def objects_between(dav: Dav, calendar: str, start: datetime, end: datetime | None) -> list[CalendarObject]:
-    """The objects with an event or occurrence in the time range, UTC; without an end, from `start` on."""
-    times = {"start": f"{start:%Y%m%dT%H%M%SZ}"} | ({"end": f"{end:%Y%m%dT%H%M%SZ}"} if end else {})
-    return await _query(dav, calendar, element(f"{CALDAV}time-range", None, **times))
+async def objects_between(dav: Dav, calendar: str, start: datetime, end: datetime) -> list[CalendarObject]:
+    """The objects with an event or occurrence in the time range, UTC."""
+    times = element(f"{CALDAV}time-range", None, start=_utc(start), end=_utc(end))
+    return _objects(dav, calendar, await _query(dav, calendar, times, [_TAG, _DATA]))
 
 
-async def object_of(dav: Dav, calendar: str, key: UUID) -> CalendarObject | None:
-    """The object of a booking, whatever it is called in its calendar by now."""
+async def objects_from(dav: Dav, calendar: str, start: datetime) -> list[CalendarObject]:
+    """The objects with an event or occurrence after `start`, UTC: as many as there are, asked for in parts."""
+    times = element(f"{CALDAV}time-range", None, start=_utc(start))
+    found = await _query(dav, calendar, times, [_TAG])
+    return await objects_at(dav, calendar, [dav.path(each.href, calendar) for each in found])
+
+
+async def objects_of(dav: Dav, calendar: str, key: UUID) -> list[CalendarObject]:
+    """The object of a booking, whatever it is called in its calendar by now; some servers give others as well."""
     match = element(f"{CALDAV}text-match", uid_of(key), collation="i;octet")
-    found = await _query(dav, calendar, element(f"{CALDAV}prop-filter", None, match, name="UID"))
-    return found[0] if found else None
+    by_uid = element(f"{CALDAV}prop-filter", None, match, name="UID")
+    return _objects(dav, calendar, await _query(dav, calendar, by_uid, [_TAG, _DATA]))
 
 
 async def objects_at(dav: Dav, calendar: str, paths: Sequence[str]) -> list[CalendarObject]:
@@ -88,11 +94,12 @@ async def delta(dav: Dav, calendar: str, sync_token: str) -> Delta:
     """What changed since the token was given out. Raises TokenUnknown."""
     asked = (element(_SYNC_TOKEN, sync_token), element(f"{DAV}sync-level", "1"), properties([_TAG]))
     answer = await dav.try_report(calendar, request(f"{DAV}sync-collection", *asked), 0)
-    if answer.status in {403, 409} and f"{DAV}valid-sync-token" in preconditions(answer.body):
-        raise TokenUnknown
-    if answer.status != 207:
+    if answer.status in GONE:
         raise refused(answer)
-    found = parse(answer.body)
+    # 403 or 409 with valid-sync-token (RFC 6578, 3.2); or a server that says it has the report, and has not.
+    if answer.status != 207:
+        raise TokenUnknown
+    found = await beside_the_loop(parse, answer.body)
     changed: list[str] = []
     gone: set[str] = set()
     more = False
@@ -116,12 +123,15 @@ async def zone(dav: Dav, calendar: str) -> ZoneInfo | None:
     return None
 
 
-async def _query(dav: Dav, calendar: str, condition: Element) -> list[CalendarObject]:
+async def _query(dav: Dav, calendar: str, condition: Element, names: Sequence[str]) -> tuple[Response, ...]:
     events = element(f"{CALDAV}comp-filter", None, condition, name="VEVENT")
     whole = element(f"{CALDAV}comp-filter", None, events, name="VCALENDAR")
-    asked = (properties([_TAG, _DATA]), element(f"{CALDAV}filter", None, whole))
-    answer = await dav.report(calendar, request(f"{CALDAV}calendar-query", *asked))
-    return _objects(dav, calendar, answer.responses)
+    body = request(f"{CALDAV}calendar-query", properties(names), element(f"{CALDAV}filter", None, whole))
+    return (await dav.report(calendar, body)).responses
+
+
+def _utc(at: datetime) -> str:
+    return f"{at:%Y%m%dT%H%M%SZ}"
 
 
 def _objects(dav: Dav, calendar: str, responses: Iterable[Response]) -> list[CalendarObject]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from time import monotonic
+from time import thread_time
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -25,12 +25,20 @@ log = structlog.get_logger()
 
 _DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
-# How long the objects of one calendar may take to be read.
+# Of the processor, for the objects of one calendar.
 _PATIENCE_S = 5.0
-# Most of it an attachment: only when it is is read.
-_LARGEST = 256 * 1024
+# Of what says when an event is, in characters.
+_LARGEST = 64 * 1024
 _UID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})@tenantry")
 _VTIMEZONE = re.compile(r"BEGIN:VTIMEZONE\r?\n.*?END:VTIMEZONE\r?\n", re.DOTALL)
+_VALARM = re.compile(r"BEGIN:VALARM\r?\n.*?END:VALARM\r?\n", re.DOTALL)
+_FOLD = re.compile(r"\r?\n[ \t]")
+_TIMES = re.compile(
+    r"^(?:(?:BEGIN|END):(?:VCALENDAR|VEVENT|VTIMEZONE|STANDARD|DAYLIGHT)\b"
+    r"|(?:DTSTART|DTEND|DURATION|RRULE|RDATE|EXDATE|EXRULE|RECURRENCE-ID|UID|SEQUENCE|STATUS|TRANSP"
+    r"|TZID|TZOFFSETFROM|TZOFFSETTO|X-WR-TIMEZONE)[;:]).*(?:\n|\Z)",
+    re.MULTILINE | re.IGNORECASE,
+)
 _TZID = re.compile(r"^(?:TZID|X-LIC-LOCATION):(.+?)\r?$", re.MULTILINE)
 _X_WR_TIMEZONE = re.compile(r"^X-WR-TIMEZONE(?:;[^:\r\n]*)?:(.+?)\r?$", re.MULTILINE)
 _ZONELESS = re.compile(r"^(?:DTSTART|DTEND)(?![^:\r\n]*TZID=)[^:\r\n]*:\d{8}(?:T\d{6})?\r?$", re.MULTILINE)
@@ -44,7 +52,7 @@ def uid_of(key: UUID) -> str:
 
 def needs_zone(objects: Iterable[CalendarObject]) -> bool:
     """Whether any object has days, or wall times of no zone, which are of the calendar's own."""
-    return any(_ZONELESS.search(_without_known_zones(each.text)) for each in objects)
+    return any(_ZONELESS.search(_times_of(each.text)) for each in objects)
 
 
 def zone_named_in(vtimezone: str) -> ZoneInfo | None:
@@ -58,19 +66,16 @@ def events_in(objects: Iterable[CalendarObject], window: Interval, zone: ZoneInf
     An object that cannot be understood is there from its DTSTART on, when that much can be read. This takes a
     millisecond for each object: it is to run beside the event loop. Raises CalendarUnavailable when it takes too long.
     """
-    deadline = monotonic() + _PATIENCE_S
-    found: list[RemoteEvent] = []
-    for each in objects:
-        if monotonic() > deadline:
-            raise CalendarUnavailable("The calendar has more events than can be read in time.")
-        found += [event for event in _read(each, window, zone) if _overlap(event.slot, window)]
-    return found
+    until = thread_time() + _PATIENCE_S
+    events = (event for each in objects for event in _in_time(each, window, zone, until))
+    return [event for event in events if _overlap(event.slot, window)]
 
 
-def event_of(each: CalendarObject, zone: ZoneInfo) -> RemoteEvent | None:
-    """The event of an object or, of a recurring one, its first occurrence; None when it holds no event or cannot be
-    understood."""
-    return next(iter(_read(each, None, zone)), None)
+def first_events(objects: Iterable[CalendarObject], zone: ZoneInfo) -> tuple[RemoteEvent, ...]:
+    """The event of each object or, of a recurring one, its first occurrence; none for what cannot be understood.
+    Otherwise as `events_in`."""
+    until = thread_time() + _PATIENCE_S
+    return tuple(event for each in objects for event in _in_time(each, None, zone, until))
 
 
 def main_event(calendar: Calendar) -> Event:
@@ -81,10 +86,17 @@ def main_event(calendar: Calendar) -> Event:
     raise CalendarRefused("The event in the calendar is not one that can be changed.")
 
 
+def _in_time(each: CalendarObject, window: Interval | None, zone: ZoneInfo, until: float) -> list[RemoteEvent]:
+    if thread_time() > until:
+        raise CalendarUnavailable("The calendar has more events than can be read in time.")
+    return _read(each, window, zone)
+
+
 def _read(each: CalendarObject, window: Interval | None, zone: ZoneInfo) -> list[RemoteEvent]:
     try:
-        if len(each.text) <= _LARGEST:
-            return list(_understood(each, window, zone))
+        times = _times_of(each.text)
+        if len(times) <= _LARGEST:
+            return list(_understood(each, times, window, zone))
         reason = "large"
     except Exception as error:
         # Whatever somebody's calendar makes the libraries raise: one event must not hide all others.
@@ -93,11 +105,10 @@ def _read(each: CalendarObject, window: Interval | None, zone: ZoneInfo) -> list
     return _rough(each, zone)
 
 
-def _understood(each: CalendarObject, window: Interval | None, zone: ZoneInfo) -> Iterator[RemoteEvent]:
-    text = _without_known_zones(each.text)
-    named = _X_WR_TIMEZONE.search(text)
+def _understood(each: CalendarObject, times: str, window: Interval | None, zone: ZoneInfo) -> Iterator[RemoteEvent]:
+    named = _X_WR_TIMEZONE.search(times)
     zone = (_zone(named[1]) if named else None) or zone
-    calendar = Calendar.from_ical(text)
+    calendar = Calendar.from_ical(times)
     events = calendar.events
     if not events:
         return
@@ -158,10 +169,14 @@ def _rough_time(name: str, text: str, zone: ZoneInfo) -> tuple[datetime, timedel
     return at.replace(tzinfo=UTC if utc else _zone(tzid or "") or zone).astimezone(UTC), _HOUR
 
 
-def _without_known_zones(text: str) -> str:
-    """The text without the rules of zones that are known by name: ours are newer, and reading theirs takes ten times as
-    long as reading an event."""
-    return _VTIMEZONE.sub(lambda block: "" if _known(block[0]) else block[0], text)
+def _times_of(text: str) -> str:
+    """What an object says about when its events are, without what it says of whom, where and why.
+
+    Rules of zones that are known by name are left out too: ours are newer, and reading theirs takes ten times as long
+    as reading an event.
+    """
+    text = _VTIMEZONE.sub(lambda block: "" if _known(block[0]) else block[0], _VALARM.sub("", text))
+    return "".join(_TIMES.findall(_FOLD.sub("", text)))
 
 
 def _known(vtimezone: str) -> bool:

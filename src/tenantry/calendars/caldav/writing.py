@@ -1,16 +1,20 @@
 """Appointments as calendar objects (RFC 5545)."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from icalendar import Calendar, Component, Event, vCalAddress
+from icalendar import Calendar, Component, Event, Timezone, vCalAddress
 
 from tenantry.calendars.caldav.reading import main_event, uid_of
 from tenantry.domain.calendar import Appointment, Attendee
 from tenantry.domain.errors import CalendarRefused
 
 _PRODUCT = "-//Tenantry//Tenantry//EN"
+# Servers refuse objects with control characters, and a contact's words may have them.
+_CONTROLS = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 127])
 
 
 def file_name(key: UUID) -> str:
@@ -30,7 +34,7 @@ def written(appointment: Appointment, now: datetime) -> bytes:
     if appointment.attendee is not None:
         _invite(event, appointment.attendee)
     calendar.add_component(event)
-    return _brought_to(calendar, event, appointment, now)
+    return _brought_to(calendar, event, _printable(appointment), now)
 
 
 def rewritten(text: str, appointment: Appointment, now: datetime) -> bytes | None:
@@ -41,9 +45,15 @@ def rewritten(text: str, appointment: Appointment, now: datetime) -> bytes | Non
     except ValueError as error:
         raise CalendarRefused("The event in the calendar cannot be read.") from error
     event = main_event(calendar)
+    appointment = _printable(appointment)
     if _says(event, appointment):
         return None
     return _brought_to(calendar, event, appointment, now)
+
+
+def _printable(appointment: Appointment) -> Appointment:
+    title, description = appointment.title.translate(_CONTROLS), appointment.description.translate(_CONTROLS)
+    return replace(appointment, title=title, description=description)
 
 
 def _says(event: Event, appointment: Appointment) -> bool:
@@ -77,8 +87,15 @@ def _brought_to(calendar: Calendar, event: Event, appointment: Appointment, now:
     _set(event, "LAST-MODIFIED", now)
     if str(event.get("STATUS", "")).upper() == "CANCELLED":
         _set(event, "STATUS", "CONFIRMED")
-    calendar.add_missing_timezones()
+    if zone.key not in ("UTC", *(each.tz_name for each in calendar.timezones)):
+        calendar.add_component(_rules_of(zone.key))
     return calendar.to_ical()
+
+
+@lru_cache(64)
+def _rules_of(zone: str) -> Timezone:
+    """The VTIMEZONE of an IANA zone, which takes longer to make than all the rest; nobody changes it."""
+    return Timezone.from_tzid(zone)
 
 
 def _wall(at: datetime, zone: ZoneInfo) -> datetime:
