@@ -146,27 +146,27 @@ def _instant(at: date | datetime, zone: ZoneInfo) -> datetime:
 
 def _rough(each: CalendarObject, zone: ZoneInfo) -> list[RemoteEvent]:
     """The event of an object by its first DTSTART and DTEND alone; without the latter it is an hour or a day long."""
-    _, _, text = each.text[:_LARGEST].partition("BEGIN:VEVENT")
-    try:
-        start = _rough_time("DTSTART", text, zone)
-        if start is None:
-            return []
-        end = _rough_time("DTEND", text, zone)
-        at, length = start
-        return [RemoteEvent(each.path, Interval(at, max(at, end[0]) if end else at + length), tag=each.tag)]
-    except (ValueError, OverflowError):
+    text = each.text.partition("BEGIN:VEVENT")[2][:_LARGEST]
+    start, end = _rough_time("DTSTART", text, zone), _rough_time("DTEND", text, zone)
+    if start is None:
         return []
+    at, length = start
+    return [RemoteEvent(each.path, Interval(at, max(at, end[0]) if end else at + length), tag=each.tag)]
 
 
 def _rough_time(name: str, text: str, zone: ZoneInfo) -> tuple[datetime, timedelta] | None:
+    """The instant that a property names, and how long an event lasts that has no more than that."""
     found = re.search(_ROUGH_TIME.format(name), text, re.MULTILINE)
     if found is None:
         return None
     tzid, day, time, utc = found.groups()
-    if time is None:
-        return day_begins(datetime.strptime(day, "%Y%m%d").date(), zone), _DAY
-    at = datetime.strptime(day + time, "%Y%m%d%H%M%S")
-    return at.replace(tzinfo=UTC if utc else _zone(tzid or "") or zone).astimezone(UTC), _HOUR
+    try:
+        if time is None:
+            return day_begins(datetime.strptime(day, "%Y%m%d").date(), zone), _DAY
+        at = datetime.strptime(day + time, "%Y%m%d%H%M%S")
+        return at.replace(tzinfo=UTC if utc else _zone(tzid or "") or zone).astimezone(UTC), _HOUR
+    except (ValueError, OverflowError):
+        return None
 
 
 def _times_of(text: str) -> str:
@@ -191,4 +191,5 @@ def _zone(name: str) -> ZoneInfo | None:
 
 
 def _overlap(slot: Interval, window: Interval) -> bool:
-    return slot.start < window.end and slot.end > window.start
+    # What takes no time, such as a reminder, is in nobody's way.
+    return slot.start < slot.end and slot.start < window.end and slot.end > window.start
