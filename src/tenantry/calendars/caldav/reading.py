@@ -150,7 +150,8 @@ def _rough(each: CalendarObject, zone: ZoneInfo) -> list[RemoteEvent]:
     if start is None:
         return []
     at, length = start
-    return [RemoteEvent(each.path, Interval(at, max(at, end[0]) if end else at + length), tag=each.tag)]
+    slot = Interval(at, end[0] if end and end[0] > at else at + length)
+    return [RemoteEvent(each.path, slot, tag=each.tag)]
 
 
 def _rough_time(name: str, lines: list[str], zone: ZoneInfo) -> tuple[datetime, timedelta] | None:
