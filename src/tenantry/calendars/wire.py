@@ -19,6 +19,9 @@ _AWAY = frozenset({408, 425, 429, 500, 502, 503, 504})
 # A provider that asks for no more than this is waited for, once, instead of failing what a person waits for.
 _PATIENCE_S = 2.0
 
+# What a CalendarUnavailable says of an answer that cannot be read.
+UNDOCUMENTED = "The calendar provider's answer is not what it documents."
+
 Shape = TypeVar("Shape")
 
 
@@ -45,7 +48,7 @@ class HttpAnswer:
         try:
             return msgspec.json.decode(self.body, type=shape)
         except msgspec.DecodeError as error:
-            raise CalendarUnavailable("The calendar provider's answer is not what it documents.") from error
+            raise CalendarUnavailable(UNDOCUMENTED) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from tenantry.calendars.google import wire
-from tenantry.calendars.wire import CalendarHttp, HttpAnswer, retry_after
+from tenantry.calendars.wire import UNDOCUMENTED, CalendarHttp, HttpAnswer, retry_after
 from tenantry.domain.booking import Interval
 from tenantry.domain.calendar import Appointment, CalendarChoice, Changes, RemoteEvent
 from tenantry.domain.errors import CalendarRefused, CalendarUnavailable, ConnectionBroken, TenantryError
@@ -65,24 +65,25 @@ class GoogleCalendars:
     async def events(self, calendar: str, window: Interval) -> list[RemoteEvent]:
         """As CalendarProvider says."""
         query = {**_OCCURRENCES, **wire.window_query(window)}
-        found = [
+        return [
             _understood(event, page.time_zone)
             async for page in self._pages(_events(calendar), query, wire.EventPage)
             for event in page.items
             if not event.gone
         ]
-        return [event for event in found if event.slot.start < window.end and window.start < event.slot.end]
 
     async def busy(self, calendars: Sequence[str], window: Interval) -> list[Interval]:
         """As CalendarProvider says; Google cuts at the ends of the window, and at every 60 days."""
         found: list[Interval] = []
         for first in range(0, len(calendars), _CALENDARS_OF_QUERY):
-            items = [{"id": one} for one in calendars[first : first + _CALENDARS_OF_QUERY]]
+            asked = calendars[first : first + _CALENDARS_OF_QUERY]
             for part in _parts(window):
-                body = {**wire.window_query(part), "items": items}
+                body = {**wire.window_query(part), "items": [{"id": one} for one in asked]}
                 answer = await self._ask("POST", "freeBusy", {"fields": "calendars"}, body)
-                found += _busy_times(answer.read(wire.FreeBusy))
-        return [slot for slot in found if slot.start < window.end and window.start < slot.end]
+                told = answer.read(wire.FreeBusy).calendars
+                for one in asked:
+                    found += _busy_times(told.get(one))
+        return found
 
     async def create(self, calendar: str, appointment: Appointment) -> RemoteEvent:
         """As CalendarProvider says: the event's id is made of the key, and taken by the first that creates it."""
@@ -186,15 +187,13 @@ class GoogleCalendars:
             headers["Content-Type"] = "application/json"
             content = msgspec.json.encode(body)
         answer = await self.http.send(method, url, headers=headers, body=content)
-        if answer.ok:
-            return answer
-        if answer.status in expected and not _is_limit(answer):
+        if answer.ok or answer.status in expected:
             return answer
         raise await self._fault(answer)
 
     async def _fault(self, answer: HttpAnswer) -> TenantryError:
         reason = _reason(answer)
-        if _is_limit(answer):
+        if answer.status == 403 and reason in _THROTTLED:
             return CalendarUnavailable(
                 f"Google takes no more requests for now ({reason}).", retry_after=retry_after(answer.headers)
             )
@@ -226,26 +225,26 @@ def _parts(window: Interval) -> Iterator[Interval]:
         start = end
 
 
-def _busy_times(answer: wire.FreeBusy) -> Iterator[Interval]:
-    """Raises CalendarRefused, and CalendarUnavailable, when it is not known of one of the calendars."""
-    for one in answer.calendars.values():
-        if one.errors:
-            reason = _word(one.errors[0].reason)
-            if reason == "internalError" or reason in _THROTTLED:
-                raise CalendarUnavailable(f"Google does not say when a calendar is busy ({reason}).")
-            raise CalendarRefused(f"Google does not say when a calendar is busy ({reason}); choose another one.")
-        yield from (Interval(wire.read_instant(each.start), wire.read_instant(each.end)) for each in one.busy)
+def _busy_times(told: wire.CalendarBusy | None) -> list[Interval]:
+    """Raises CalendarRefused, and CalendarUnavailable, when it is not known."""
+    if told is None:
+        raise CalendarUnavailable(UNDOCUMENTED)
+    if told.errors:
+        reason = _word(told.errors[0].reason)
+        if reason == "internalError" or reason in _THROTTLED:
+            raise CalendarUnavailable(f"Google does not say when a calendar is busy ({reason}).")
+        raise CalendarRefused(f"Google does not say when a calendar is busy ({reason}); choose another one.")
+    try:
+        return [Interval(wire.read_instant(each.start), wire.read_instant(each.end)) for each in told.busy]
+    except ValueError as error:
+        raise CalendarUnavailable(UNDOCUMENTED) from error
 
 
 def _understood(event: wire.Event, time_zone: str) -> RemoteEvent:
     try:
         return wire.remote_event(event, ZoneInfo(time_zone))
     except (ValueError, ZoneInfoNotFoundError) as error:
-        raise CalendarUnavailable("The calendar provider's answer is not what it documents.") from error
-
-
-def _is_limit(answer: HttpAnswer) -> bool:
-    return answer.status == 403 and _reason(answer) in _THROTTLED
+        raise CalendarUnavailable(UNDOCUMENTED) from error
 
 
 def _reason(answer: HttpAnswer) -> str:

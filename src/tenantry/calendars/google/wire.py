@@ -70,10 +70,10 @@ class Page(msgspec.Struct, rename="camel"):
     next_page_token: str | None = None
 
 
-class EventPage(Page, rename="camel"):
+class EventPage(Page, rename="camel", kw_only=True):
     """Events of a calendar in that `time_zone`; the last page has the token for what changes from then on."""
 
-    time_zone: str = "UTC"
+    time_zone: str
     items: list[Event] = []
     next_sync_token: str | None = None
 
@@ -185,7 +185,7 @@ def window_query(window: Interval) -> dict[str, str]:
 
 def new_event(appointment: Appointment) -> dict[str, Any]:
     """The body that makes the event of the appointment's key."""
-    body = {
+    body: dict[str, Any] = {
         "id": event_id(appointment.key),
         **_words(appointment),
         "start": _at(appointment.slot.start, appointment.time_zone),
