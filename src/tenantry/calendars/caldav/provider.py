@@ -21,7 +21,7 @@ from tenantry.domain.errors import CalendarRefused, CalendarUnavailable
 _DAY = timedelta(days=1)
 _TRIES = 5
 # Parts of an answer that the server cut off.
-_MOST_PARTS = 50
+_MOST_PARTS = 20
 _SYNC, _CTAG = "sync:", "ctag:"
 
 
@@ -135,7 +135,7 @@ class CalDavCalendars:
             part: Delta = await queries.delta(self._dav, calendar, sync_token)
             changed = (changed | {*part.changed}) - part.gone
             gone = (gone | part.gone) - {*part.changed}
-            sync_token = part.sync_token
+            sync_token = part.sync_token or sync_token
             if not part.more:
                 break
         objects = await queries.objects_at(self._dav, calendar, sorted(changed))

@@ -40,15 +40,13 @@ def written(appointment: Appointment, now: datetime) -> bytes:
 def rewritten(text: str, appointment: Appointment, now: datetime) -> bytes | None:
     """The calendar object with the slot and the words of the appointment, and all else that its owner has in it; None
     when it has them already. Raises CalendarRefused for what is no event."""
+    appointment = _printable(appointment)
     try:
         calendar = Calendar.from_ical(text)
-    except ValueError as error:
+        event = main_event(calendar)
+        return None if _says(event, appointment) else _brought_to(calendar, event, appointment, now)
+    except (ValueError, KeyError) as error:
         raise CalendarRefused("The event in the calendar cannot be read.") from error
-    event = main_event(calendar)
-    appointment = _printable(appointment)
-    if _says(event, appointment):
-        return None
-    return _brought_to(calendar, event, appointment, now)
 
 
 def _printable(appointment: Appointment) -> Appointment:
