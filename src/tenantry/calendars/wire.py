@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from tenantry.calendars.base import Access, Credentials
-from tenantry.domain.errors import CalendarUnavailable, ConnectionBroken
+from tenantry.domain.errors import CalendarRefused, CalendarUnavailable, ConnectionBroken
 from tenantry.outbound.client import CallFailed, OutboundHttp, OutboundRequest
 
 TIMEOUT_S = 10.0
@@ -64,7 +64,8 @@ class CalendarHttp:
     ) -> HttpAnswer:
         """The answer to the request. A 401 has the credential renewed, and the request sent again, once.
 
-        Raises CalendarUnavailable, also for 429 and 5xx, and ConnectionBroken after a second 401.
+        Raises CalendarUnavailable, also for 429 and 5xx, ConnectionBroken after a second 401, and CalendarRefused for
+        an address that calls may not go to.
         """
         access = await self.credentials.access()
         answer = await self._patiently(method, url, headers, body, access)
@@ -96,6 +97,8 @@ class CalendarHttp:
             async with asyncio.timeout(self.timeout_s), self.outbound.stream(request) as stream:
                 content = b"".join([chunk async for chunk in stream.chunks(_LARGEST)])
         except CallFailed as failed:
+            if failed.reason == "address_not_allowed":
+                raise CalendarRefused(failed.message) from failed
             raise CalendarUnavailable(f"The calendar provider could not be asked: {failed.message}") from failed
         except TimeoutError as error:
             raise CalendarUnavailable("The calendar provider did not answer in time.") from error
