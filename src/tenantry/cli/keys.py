@@ -12,10 +12,12 @@ def key_rotate(home: Home = None) -> None:
 
     Where TENANTRY_VAULT_KEYS gives the keys, everything is sealed under its first one, which all servers must have.
     """
-    run(_rotate(settings_for(home)))
+    run(rotate(settings_for(home)))
 
 
-async def _rotate(settings: Settings) -> None:
+async def rotate(settings: Settings) -> None:
+    """What the command does. Raises InvalidInput where the environment gives the keys but not several, and
+    SealedValueUnreadable."""
     async with open_installation(settings) as installation:
         match installation.keys:
             case KeyRingFile() as ring:
@@ -36,10 +38,12 @@ async def _rotate(settings: Settings) -> None:
 def key_retire(home: Home = None) -> None:
     """Take away the keys of the vault under which nothing is sealed any more: a copy of them opens nothing from now on.
     Older backups of the database then need the `vault.keys` of their time."""
-    run(_retire(settings_for(home)))
+    run(retire(settings_for(home)))
 
 
-async def _retire(settings: Settings) -> None:
+async def retire(settings: Settings) -> None:
+    """What the command does. Raises Conflict soon after a rotation, InvalidInput where the environment gives the keys,
+    and SealedValueUnreadable."""
     async with open_installation(settings) as installation:
         if not isinstance(installation.keys, KeyRingFile):
             raise InvalidInput("The keys are given by the environment; take the old ones out of TENANTRY_VAULT_KEYS.")

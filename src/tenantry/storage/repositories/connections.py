@@ -189,8 +189,8 @@ async def renewed(tx: TenantTx, connection_id: UUID, version: int, tokens: Token
     touched = await tx.execute(
         "UPDATE connections SET sealed = $4, scopes = coalesce($5, scopes), version = version + 1, "
         "expires_at = $6::timestamptz + $7::interval, "
-        "refresh_expires_at = coalesce($6::timestamptz + $8::interval, refresh_expires_at), health = 'ok', reason = '', "
-        "failing_since = NULL, lease_holder = NULL, lease_until = NULL, updated_at = now() "
+        "refresh_expires_at = coalesce($6::timestamptz + $8::interval, refresh_expires_at), "
+        "health = 'ok', reason = '', failing_since = NULL, lease_holder = NULL, lease_until = NULL, updated_at = now() "
         "WHERE tenant_id = $1 AND id = $2 AND version = $3",
         tx.tenant_id,
         connection_id,
