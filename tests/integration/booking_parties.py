@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from tenantry.calendars.appointment_book import AppointmentBook, Effect
+from tenantry.calendars.remote import NoProviders, RemoteSides
 from tenantry.domain.agent import Agent, AgentDefinition, AppointmentRules, Function, Variable, VariableType
 from tenantry.domain.booking import Interval
 from tenantry.domain.ids import new_id
@@ -42,6 +43,9 @@ DEFINITION = AgentDefinition(
 )
 
 
+NO_SIDES = RemoteSides(NoProviders())
+
+
 @dataclass(frozen=True)
 class Party:
     """A contact in conversation with an agent."""
@@ -50,6 +54,7 @@ class Party:
     agent: Agent
     contact_id: UUID
     conversation_id: UUID
+    sides: RemoteSides = NO_SIDES
 
     @property
     def tenant_id(self) -> UUID:
@@ -59,6 +64,7 @@ class Party:
         return ToolContext(
             db=self.db,
             outbound=OutboundHttp(NetworkPolicy()),
+            calendars=self.sides,
             agent=self.agent,
             conversation_id=self.conversation_id,
             owner_member_id=self.agent.owner_member_id,
@@ -74,7 +80,7 @@ class Party:
         return await call_tool(self.context(turn_id), ToolCallRequest("call-1", name, arguments))
 
     async def calendar(self) -> AppointmentBook:
-        return await AppointmentBook.of_owner(self.db, self.tenant_id, self.agent.owner_member_id)
+        return await AppointmentBook.of_owner(self.db, self.sides, self.tenant_id, self.agent.owner_member_id)
 
     def new_booking(self, calendar: AppointmentBook, start: datetime, **more: Any) -> NewBooking:
         """An hour from `start`, as an effect of its own unless `effect_key` is given."""

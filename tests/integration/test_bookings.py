@@ -13,7 +13,7 @@ from tenantry.domain.booking import BookingStatus, Interval
 from tenantry.storage.repositories import bookings
 from tenantry.storage.tenancy import Database
 from tests.conftest import MakeTenant, TenantForTest
-from tests.integration.booking_parties import HOUR, NOW, Party, effect, make_party, statuses
+from tests.integration.booking_parties import HOUR, NO_SIDES, NOW, Party, effect, make_party, statuses
 
 GONE = timedelta(0)  # a hold that has run out at once
 START = NOW + timedelta(days=1)
@@ -209,10 +209,12 @@ async def test_a_change_is_found_by_its_effect(party: Party, calendar: Appointme
 
 async def test_an_owner_has_one_calendar_however_many_ask(database: Database, tenant: TenantForTest) -> None:
     for owner in (tenant.members["jon"], None):
-        found = await asyncio.gather(*(AppointmentBook.of_owner(database, tenant.id, owner) for _ in range(20)))
+        found = await asyncio.gather(
+            *(AppointmentBook.of_owner(database, NO_SIDES, tenant.id, owner) for _ in range(20))
+        )
         assert len({calendar.id for calendar in found}) == 1
-    mine = await AppointmentBook.of_owner(database, tenant.id, tenant.members["jon"])
-    tenants = await AppointmentBook.of_owner(database, tenant.id, None)
+    mine = await AppointmentBook.of_owner(database, NO_SIDES, tenant.id, tenant.members["jon"])
+    tenants = await AppointmentBook.of_owner(database, NO_SIDES, tenant.id, None)
     assert mine.id != tenants.id
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -18,6 +18,8 @@ _LARGEST = 4 * 2**20
 _AWAY = frozenset({408, 425, 429, 500, 502, 503, 504})
 # A provider that asks for no more than this is waited for, once, instead of failing what a person waits for.
 _PATIENCE_S = 2.0
+
+Shape = TypeVar("Shape")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +37,24 @@ class HttpAnswer:
 
     def json(self) -> dict[str, Any]:
         """The body as a JSON object. Raises CalendarUnavailable when it is none."""
+        return self.read(dict[str, Any])
+
+    def read(self, shape: type[Shape]) -> Shape:
+        """The body, which is JSON, as what msgspec makes of it. Raises CalendarUnavailable when it is of another
+        shape."""
         try:
-            return msgspec.json.decode(self.body, type=dict[str, Any])
+            return msgspec.json.decode(self.body, type=shape)
         except msgspec.DecodeError as error:
-            raise CalendarUnavailable("The calendar provider answered with something else than JSON.") from error
+            raise CalendarUnavailable("The calendar provider's answer is not what it documents.") from error
 
 
 @dataclass(frozen=True, slots=True)
 class CalendarHttp:
-    """Requests with the credential of one connection."""
+    """Requests with the credential of one connection; one that is not answered within `timeout_s` seconds failed."""
 
     outbound: OutboundHttp
     credentials: Credentials
+    timeout_s: float = TIMEOUT_S
 
     async def send(
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
@@ -80,9 +88,9 @@ class CalendarHttp:
         self, method: str, url: str, headers: Mapping[str, str] | None, body: bytes | None, access: Access
     ) -> HttpAnswer:
         own = {"Authorization": access.authorization}
-        request = OutboundRequest(method, url, headers or {}, own, body, TIMEOUT_S)
+        request = OutboundRequest(method, url, headers or {}, own, body, self.timeout_s)
         try:
-            async with asyncio.timeout(TIMEOUT_S), self.outbound.stream(request) as stream:
+            async with asyncio.timeout(self.timeout_s), self.outbound.stream(request) as stream:
                 content = b"".join([chunk async for chunk in stream.chunks(_LARGEST)])
         except CallFailed as failed:
             raise CalendarUnavailable(f"The calendar provider could not be asked: {failed.message}") from failed

@@ -30,7 +30,8 @@ class Interval:
 @dataclass(frozen=True, slots=True)
 class Booking:
     """An appointment of a contact in the calendar of the agent's owner. Instants are UTC; `time_zone` is the IANA
-    name in which they were agreed. `details` are the agent's variables by name; `sequence` counts its changes."""
+    name in which they were agreed. `details` are the agent's variables by name; `remote_calendar_id` is the calendar at
+    a provider where it is, None for one that is only here; `sequence` counts its changes."""
 
     tenant_id: UUID
     id: UUID
@@ -44,5 +45,6 @@ class Booking:
     time_zone: str
     title: str
     details: dict[str, Any]
+    remote_calendar_id: UUID | None
     sequence: int
     created_at: datetime

@@ -26,8 +26,8 @@ class ToolCallRequest:
 @dataclass(frozen=True, slots=True)
 class ToolResult:
     """What came of a call. `output["status"]` is always there: `booked`, `moved`, `cancelled`, `ok` when it was
-    done; `unavailable`, `not_found`, `invalid`, `refused`, `failed` when not, then with `reason`; `unknown` when
-    nobody can tell."""
+    done; `requested` when it is kept and will be decided later; `unavailable`, `not_found`, `invalid`, `refused`,
+    `failed` when not, then with `reason`; `unknown` when nobody can tell."""
 
     output: Mapping[str, Any] = field(default_factory=dict[str, Any])
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from tenantry.auth.budgets import Reservation
 from tenantry.credentials.master_key import ContactHasher
 from tenantry.domain.agent import Agent, AgentDefinition
+from tenantry.domain.calendar import BookingNotice
 from tenantry.domain.conversation import Conversation, Message, Turn, TurnStatus
 from tenantry.domain.errors import IdempotencyKeyReused, ModelNotAllowed, NotFound, TurnInProgress
 from tenantry.domain.ids import parse_id
@@ -30,8 +31,8 @@ HISTORY_LIMIT = 20
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """All that thinking about a turn starts from. `actor` is who sent the message, for the audit log; `recorded` are
-    the tool calls that an earlier attempt made."""
+    """All that thinking about a turn starts from. `actor` is who sent the message, for the audit log; `notices` are
+    what the contact is to be told of their appointments; `recorded` are the tool calls that an earlier attempt made."""
 
     turn: Turn
     seq: int
@@ -42,6 +43,7 @@ class Work:
     history: tuple[Message, ...]
     actor: str
     memory: tuple[Block, ...] = ()
+    notices: tuple[BookingNotice, ...] = ()
     recorded: tuple[RecordedCall, ...] = ()
 
 
@@ -106,6 +108,7 @@ async def accept(tx: TenantTx, inbound: Inbound, intake: Intake) -> Accepted:
             history=kept.history,
             actor=inbound.principal.actor,
             memory=talk.memory,
+            notices=talk.notices,
         )
     return Accepted(kept.turn, kept.seq, agent.id, work, interrupted)
 
@@ -145,6 +148,7 @@ async def resume(tx: TenantTx, turn: Turn, definitions: Definitions) -> Work:
         history=await conversations.messages_before(tx, turn.conversation_id, 2 * turn.number - 1, HISTORY_LIMIT),
         actor=f"conversation:{talk.conversation.id}",
         memory=talk.memory,
+        notices=talk.notices,
         recorded=await tool_calls.recorded(tx, turn.id) if turn.attempts > 1 else (),
     )
 
@@ -169,11 +173,12 @@ class _Met:
     conversation: Conversation
     agent: Agent
     memory: tuple[Block, ...]
+    notices: tuple[BookingNotice, ...] = ()
 
 
 async def _met(tx: TenantTx, talk: Talk, definitions: Definitions) -> _Met:
     agent = await definitions.agent(tx, talk.serving)
-    return _Met(talk.conversation, agent, in_mind(agent.definition, talk.memory))
+    return _Met(talk.conversation, agent, in_mind(agent.definition, talk.memory), talk.notices)
 
 
 async def _talk(tx: TenantTx, inbound: Inbound, resources: Resources) -> _Met:

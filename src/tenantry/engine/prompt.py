@@ -1,10 +1,12 @@
 """The system prompt of an agent: first what stays the same from turn to turn, so that providers can cache it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from tenantry.domain.agent import Agent, AgentDefinition
+from tenantry.domain.calendar import BookingNotice
 from tenantry.domain.memory import Block
 from tenantry.domain.values import Known
 from tenantry.memory.section import memory_section
@@ -20,6 +22,7 @@ class Moment:
     channel: str
     contact_since: datetime | None = None
     memory: tuple[Block, ...] = ()
+    notices: tuple[BookingNotice, ...] = ()
 
 
 def system_prompt(stable: str, definition: AgentDefinition, moment: Moment) -> str:
@@ -82,8 +85,27 @@ def _of_this_turn(definition: AgentDefinition, moment: Moment) -> Iterator[str]:
         yield "# Known so far\n" + _bullets(facts)
     if section := memory_section(moment.memory):
         yield section
+    if moment.notices:
+        yield "# Tell the contact first, they do not know yet\n" + _bullets(map(_news, moment.notices))
     yield f"# Now\n{moment.now:%A %d %B %Y, %H:%M} ({definition.time_zone})"
 
 
-def _bullets(lines: "Iterator[str] | tuple[str, ...]") -> str:
+def _news(notice: BookingNotice) -> str:
+    zone = ZoneInfo(notice.time_zone)
+    when = f"{notice.starts_at.astimezone(zone):%A %d %B %Y, %H:%M} ({notice.time_zone})"
+    match notice.kind:
+        case "confirmed":
+            return f"The appointment that was requested for {when} is booked now (booking_id {notice.booking_id})."
+        case "declined":
+            return f"The appointment that was requested for {when} could not be booked; offer another time."
+        case "moved" if notice.previous_start is not None:
+            before = f"{notice.previous_start.astimezone(zone):%A %d %B %Y, %H:%M}"
+            return f"The appointment of {before} was moved to {when} by whom it is with."
+        case "moved":
+            return f"The appointment was moved to {when} by whom it is with."
+        case _:
+            return f"The appointment of {when} was cancelled by whom it is with; offer another time."
+
+
+def _bullets(lines: "Iterable[str]") -> str:
     return "\n".join(f"- {line}" for line in lines)

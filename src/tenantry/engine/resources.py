@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from tenantry.auth.budgets import BudgetLedger
 from tenantry.auth.rate_limits import RateLimiter
+from tenantry.calendars.remote import RemoteSides
 from tenantry.credentials.connection_store import ConnectionStore
 from tenantry.credentials.consents import Connecting
 from tenantry.credentials.master_key import ContactHasher
@@ -18,14 +19,15 @@ from tenantry.storage.tenancy import Database
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """The database, the hasher that finds contacts, the models, the way to tenants' own services, what opens sealed
-    values, the secrets of owners, what they signed in to and what signs them in, rate limits, budgets, and what is kept
-    of agents and of tenants' routing."""
+    """The database, the hasher that finds contacts, the models, the way to tenants' own services and to owners'
+    calendars, what opens sealed values, the secrets of owners, what they signed in to and what signs them in, rate
+    limits, budgets, and what is kept of agents and of tenants' routing."""
 
     db: Database
     hasher: ContactHasher
     models: Models
     outbound: OutboundHttp
+    calendars: RemoteSides
     vault: Vault
     secrets: SecretStore
     connections: ConnectionStore

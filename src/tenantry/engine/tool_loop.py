@@ -126,6 +126,7 @@ class Toolbox:
         return ToolContext(
             db=self.resources.db,
             outbound=self.resources.outbound,
+            calendars=self.resources.calendars,
             agent=work.agent,
             conversation_id=work.conversation.id,
             owner_member_id=work.conversation.owner_member_id,

@@ -29,7 +29,7 @@ from tenantry.engine.persistence import persist
 from tenantry.engine.resources import Resources
 from tenantry.engine.think import think
 from tenantry.engine.tool_loop import Toolbox
-from tenantry.storage.repositories import conversations, turns
+from tenantry.storage.repositories import booking_notices, conversations, turns
 from tenantry.storage.repositories.tool_calls import LeaseLost
 from tenantry.storage.repositories.turns import AlreadyAccepted, Outcome
 from tenantry.storage.repositories.usage import UsageRow
@@ -297,6 +297,8 @@ class Engine:
     async def _finish(self, work: Work, outcome: Outcome, handed: HandedOver | None, tx: TenantTx) -> None:
         turn = work.turn
         if await turns.finish(tx, turn, self.leases.id, outcome) is not None:
+            if work.notices:
+                await booking_notices.told(tx, [notice.id for notice in work.notices])
             if handed is not None:
                 await hand_over(tx, work, handed, outcome.known, self._resources.definitions)
             return

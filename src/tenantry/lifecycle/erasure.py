@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from tenantry.calendars.settling import remove_events
 from tenantry.domain.errors import NotFound
 from tenantry.domain.lifecycle import Kept, Receipt
 from tenantry.domain.tenant import Tenant
@@ -48,6 +49,7 @@ async def erase(tx: TenantTx, contact_id: UUID, by: str, steps: Sequence[Removal
     if conversation_ids is None:
         return None
     freed = await erasure.bookings_to_come(tx, contact_id)
+    await remove_events(tx, contact_id)
     used = await erasure.usage_rows(tx, conversation_ids)
     receipt = Receipt(
         subject=f"contact:{contact_id}",

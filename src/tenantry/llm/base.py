@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from tenantry.domain.agent import AgentDefinition
+from tenantry.domain.calendar import BookingNotice
 from tenantry.domain.tools import ToolCallRequest, ToolResult, ToolSpec
 from tenantry.domain.values import Known, VariableValue
 
@@ -26,7 +27,7 @@ class ChatMessage:
 class ModelRequest:
     """All a model may know for one step of a turn. `messages` ends with the contact's message, or with the results of
     the tools that the model asked for. `state` is what the same model left with `StateSaved`. `now` is aware, in the
-    agent's time zone. `user_id` is the owner that tools act for."""
+    agent's time zone. `user_id` is the owner that tools act for. `notices` are what the contact is to be told of."""
 
     agent: AgentDefinition
     system_prompt: str
@@ -36,6 +37,7 @@ class ModelRequest:
     now: datetime
     user_id: str
     state: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    notices: tuple[BookingNotice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

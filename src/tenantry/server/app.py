@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi_swagger import patch_fastapi
 
 from tenantry.api.registry import ROUTERS as API_ROUTERS
+from tenantry.calendars.worker import calendar_jobs, sweep_unsettled, watch_calendars
 from tenantry.channels.registry import ROUTERS as CHANNEL_ROUTERS
 from tenantry.engine.recovery import keep_leases, watch
 from tenantry.lifecycle.sweep import sweep_for_ever
@@ -17,6 +18,7 @@ from tenantry.server.metrics import router as metrics
 from tenantry.server.openapi import DescribedApp
 from tenantry.server.probes import router as probes
 from tenantry.server.runtime import Runtime
+from tenantry.storage.jobs import JobRunner
 
 
 def create_app(runtime: Runtime) -> FastAPI:
@@ -27,10 +29,16 @@ def create_app(runtime: Runtime) -> FastAPI:
         async with runtime.telemetry.running():
             tasks = [asyncio.create_task(work(runtime.engine)) for work in (watch, keep_leases)]
             tasks.append(asyncio.create_task(sweep_for_ever(runtime.db)))
+            runner = JobRunner(runtime.db, calendar_jobs(runtime.settler))
+            tasks += [
+                asyncio.create_task(runner.run_for_ever()),
+                asyncio.create_task(watch_calendars(runtime.db, runtime.syncer)),
+                asyncio.create_task(sweep_unsettled(runtime.db)),
+            ]
             try:
                 yield
             finally:
-                await runtime.engine.close()
+                await asyncio.gather(runtime.engine.close(), runner.stop())
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)

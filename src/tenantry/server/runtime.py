@@ -4,9 +4,14 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from tenantry.auth.budgets import BudgetLedger
 from tenantry.auth.rate_limits import RateLimiter
+from tenantry.calendars.registry import ConnectedProviders
+from tenantry.calendars.remote import RemoteSides
+from tenantry.calendars.settle import Settler
+from tenantry.calendars.sync import Syncer
 from tenantry.credentials.connection_store import ConnectionStore
 from tenantry.credentials.connections import ConnectionKeeper, GivenCredentials
 from tenantry.credentials.consents import Connecting
@@ -36,6 +41,8 @@ class Runtime:
     db: Database
     resources: Resources
     engine: Engine
+    settler: Settler
+    syncer: Syncer
     telemetry: Telemetry
 
 
@@ -55,6 +62,7 @@ async def open_runtime(settings: Settings) -> AsyncGenerator[Runtime]:
                 hasher=ContactHasher(master),
                 models=models,
                 outbound=outbound,
+                calendars=RemoteSides(ConnectedProviders(settings.calendars, outbound)),
                 vault=vault,
                 secrets=SecretStore(opened.db, vault),
                 connections=connections,
@@ -65,7 +73,10 @@ async def open_runtime(settings: Settings) -> AsyncGenerator[Runtime]:
             telemetry = Telemetry(settings.telemetry)
             engine = Engine(resources, sole=opened.sole, observers=(telemetry.observe,))
             _measure(telemetry, opened.db, engine)
-            yield Runtime(settings, opened.db, resources, engine, telemetry)
+            poll = timedelta(seconds=settings.calendars.poll_s)
+            settler = Settler(opened.db, resources.calendars, poll=poll)
+            syncer = Syncer(opened.db, resources.calendars, poll)
+            yield Runtime(settings, opened.db, resources, engine, settler, syncer, telemetry)
         finally:
             await connections.close()
             await asyncio.gather(models.close(), outbound.close(), limiter.close())

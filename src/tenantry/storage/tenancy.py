@@ -101,9 +101,16 @@ async def _reset(conn: Any) -> None:
 class Database:
     """Two pools on one database: the application's role, and the operator's for what concerns no single tenant."""
 
-    def __init__(self, app: "asyncpg.Pool[Row]", operator: "asyncpg.Pool[Row]", acquire_timeout_s: float) -> None:
+    def __init__(
+        self,
+        app: "asyncpg.Pool[Row]",
+        operator: "asyncpg.Pool[Row]",
+        operator_dsn: dict[str, Any],
+        acquire_timeout_s: float,
+    ) -> None:
         self._app = app
         self._operator = operator
+        self._operator_dsn = operator_dsn
         self._acquire_timeout_s = acquire_timeout_s
 
     @classmethod
@@ -117,7 +124,7 @@ class Database:
         operator = await asyncpg.create_pool(
             **operator_dsn, min_size=0, max_size=2, init=prepare_connection, reset=_reset, command_timeout=60
         )
-        return cls(app, operator, acquire_timeout_s)
+        return cls(app, operator, operator_dsn, acquire_timeout_s)
 
     def tenant(self, tenant_id: UUID) -> "_Transaction":
         """A transaction of the tenant, committed at the end, rolled back on an exception.
@@ -138,6 +145,15 @@ class Database:
         """A transaction of the operator, in one tenant's rows too when it is given."""
         of = tenant_id or UUID(int=0)
         return _Transaction(self._operator, _begin(of), of, self._acquire_timeout_s)
+
+    @asynccontextmanager
+    async def operator_connection(self) -> "AsyncGenerator[asyncpg.Connection[Row]]":
+        """A connection of the operator beside the pools, for what listens as long as it runs."""
+        connection = await asyncpg.connect(**self._operator_dsn, timeout=self._acquire_timeout_s, command_timeout=60)
+        try:
+            yield connection
+        finally:
+            await connection.close(timeout=1)
 
     def connections_in_use(self) -> int:
         """How many connections of the application's pool are handed out."""

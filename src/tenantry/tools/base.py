@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+from tenantry.calendars.remote import RemoteSides
 from tenantry.domain.agent import Agent, Function
 from tenantry.domain.tools import ToolResult, ToolSpec
 from tenantry.outbound.client import OutboundHttp
@@ -36,6 +37,7 @@ class ToolContext:
 
     db: Database
     outbound: OutboundHttp
+    calendars: RemoteSides
     agent: Agent
     conversation_id: UUID
     owner_member_id: UUID | None

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from tenantry.calendars.remote import NoProviders, RemoteSides
 from tenantry.cli.prove.world import BLOCK, Party, World
 from tenantry.domain.agent import Function, Header, HttpCall, McpCall
 from tenantry.domain.errors import NotFound
@@ -67,6 +68,7 @@ async def _acting_as(
     context = ToolContext(
         db=db,
         outbound=outbound,
+        calendars=RemoteSides(NoProviders()),
         agent=record.draft(),
         conversation_id=conversation.id,
         owner_member_id=conversation.owner_member_id,

@@ -10,6 +10,7 @@ from tenantry.llm.form_policy.confirmation import corrections, heard_confirmatio
 from tenantry.llm.form_policy.handing_over import heard_hand_off
 from tenantry.llm.form_policy.language import Intent
 from tenantry.llm.form_policy.message import Message, read_message
+from tenantry.llm.form_policy.notices import tell_notices
 from tenantry.llm.form_policy.outcomes import tell
 from tenantry.llm.form_policy.questions import answer_question, farewell, recap
 from tenantry.llm.form_policy.reading import Reader, Readings
@@ -54,6 +55,7 @@ def hear_message(turn: Turn, content: str) -> None:
     state = turn.state
     message = read_message(content, turn.language)
     first = _greet(turn)
+    tell_notices(turn)
     state.turns += 1
     if message.empty:
         if not first:

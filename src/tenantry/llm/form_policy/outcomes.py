@@ -31,6 +31,8 @@ def tell(turn: Turn, name: str, result: ToolResult) -> None:
 def _told_booking(turn: Turn, result: ToolResult) -> None:
     if result.status == "booked" and _keep(turn, result):
         _say_done(turn, "booked")
+    elif result.status == "requested" and _keep(turn, result):
+        _say_done(turn, "requested")
     elif result.status == "unavailable":
         _told_unavailable(turn, result)
     elif result.status == "refused":
@@ -44,6 +46,8 @@ def _told_booking(turn: Turn, result: ToolResult) -> None:
 def _told_move(turn: Turn, result: ToolResult) -> None:
     if result.status == "moved" and _keep(turn, result):
         _say_done(turn, "moved")
+    elif result.status == "requested" and _keep(turn, result):
+        _say_done(turn, "move_requested")
     elif result.status == "unavailable":
         _told_unavailable(turn, result)
     elif result.status == "not_found":

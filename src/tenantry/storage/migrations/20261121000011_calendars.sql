@@ -73,7 +73,8 @@ CREATE UNIQUE INDEX remote_calendars_one_takes_bookings ON remote_calendars (ten
 
 -- `pending` waits for the remote calendar; `declined` was asked for and could not be had. What is wanted there is done
 -- when `settled` has come up to `wanted`; who settles it holds the lease. `moved_from` is the slot that the remote
--- calendar still has. What the owner moved in their own calendar may overlap: it is where they want it.
+-- calendar still has; `requested_at` is when the contact was told that they will hear of it. What the owner moved in
+-- their own calendar may overlap: it is where they want it.
 ALTER TABLE bookings DROP CONSTRAINT bookings_no_overlap;
 ALTER TABLE bookings DROP CONSTRAINT bookings_status_check;
 ALTER TABLE bookings
@@ -85,6 +86,7 @@ ALTER TABLE bookings
     ADD COLUMN settling_by        uuid,
     ADD COLUMN settling_until     timestamptz,
     ADD COLUMN moved_from         tstzrange,
+    ADD COLUMN requested_at       timestamptz,
     ADD COLUMN by_owner           boolean NOT NULL DEFAULT false,
     ADD COLUMN sequence           integer NOT NULL DEFAULT 0,
     ADD CONSTRAINT bookings_status_check
@@ -95,6 +97,18 @@ ALTER TABLE bookings
         ON DELETE SET NULL (remote_calendar_id);
 CREATE INDEX bookings_unsettled ON bookings (tenant_id, id) WHERE settled < wanted;
 CREATE INDEX bookings_by_remote ON bookings (tenant_id, remote_calendar_id, remote_id) WHERE remote_id IS NOT NULL;
+
+-- Events of bookings that were deleted here with their contact, and are to be deleted there; `id` was the booking's.
+CREATE TABLE remote_removals (
+    tenant_id          uuid        NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+    id                 uuid        NOT NULL,
+    remote_calendar_id uuid        NOT NULL,
+    remote_id          text,
+    starts_at          timestamptz NOT NULL,
+    ends_at            timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id, remote_calendar_id) REFERENCES remote_calendars (tenant_id, id) ON DELETE CASCADE
+);
 
 -- What became of a contact's appointment without them; told with the next turn of theirs.
 CREATE TABLE booking_notices (
@@ -120,7 +134,7 @@ DO $$
 DECLARE
     name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['connections', 'consents', 'remote_calendars', 'booking_notices']
+    FOREACH name IN ARRAY ARRAY['connections', 'consents', 'remote_calendars', 'remote_removals', 'booking_notices']
     LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', name);
@@ -132,7 +146,8 @@ BEGIN
 END
 $$;
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON connections, consents, remote_calendars, booking_notices TO tenantry_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON connections, consents, remote_calendars, remote_removals, booking_notices
+    TO tenantry_app;
 
 -- The process finds what is due whoever's it is; it then acts as its tenant.
 CREATE POLICY operator_finds_due ON remote_calendars FOR SELECT TO tenantry_operator USING (takes_bookings);

@@ -124,9 +124,10 @@ CREATE TRIGGER tg_pgqueuer_changed
 AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON pgqueuer
 EXECUTE FUNCTION fn_pgqueuer_changed();
 
--- A job is of the tenant in whose transaction it was enqueued; it is named by ids alone.
+-- A job is of the tenant in whose transaction it was enqueued. Its payload is two ids: that tenant's, then its subject's.
 ALTER TABLE pgqueuer ADD COLUMN tenant_id uuid NOT NULL
     DEFAULT nullif(current_setting('app.tenant_id', true), '')::uuid REFERENCES tenants (id) ON DELETE CASCADE;
+ALTER TABLE pgqueuer ADD CONSTRAINT pgqueuer_payload CHECK (payload IS NOT NULL AND substr(payload, 1, 16) = uuid_send(tenant_id));
 CREATE INDEX pgqueuer_by_tenant ON pgqueuer (tenant_id);
 ALTER TABLE pgqueuer ENABLE ROW LEVEL SECURITY;
 ALTER TABLE pgqueuer FORCE ROW LEVEL SECURITY;

@@ -15,10 +15,14 @@ from tenantry.storage.tenancy import Row, TenantTx
 
 HOLD_FOR = timedelta(minutes=2)
 
-_COLUMNS = (
+COLUMNS = (
     "b.tenant_id, b.id, b.calendar_id, b.agent_id, b.contact_id, b.conversation_id, b.status, b.starts_at, b.ends_at, "
-    "b.time_zone, b.title, b.details, b.sequence, b.created_at"
+    "b.time_zone, b.title, b.details, b.remote_calendar_id, b.sequence, b.created_at"
 )
+# A booking that its contact has, though a remote calendar may still have to take it.
+TAKEN = frozenset({BookingStatus.CONFIRMED, BookingStatus.PENDING})
+# What is in a remote calendar is to be changed there too.
+_WANTED = "wanted = wanted + CASE WHEN remote_calendar_id IS NULL THEN 0 ELSE 1 END"
 _object = msgspec.json.Decoder(dict[str, Any])
 
 
@@ -39,7 +43,7 @@ class NewBooking:
     details: Mapping[str, Any]
 
 
-def _booking_from(row: Row) -> Booking:
+def booking_from(row: Row) -> Booking:
     return Booking(
         tenant_id=row["tenant_id"],
         id=row["id"],
@@ -53,18 +57,19 @@ def _booking_from(row: Row) -> Booking:
         time_zone=row["time_zone"],
         title=row["title"],
         details=_object.decode(row["details"]),
+        remote_calendar_id=row["remote_calendar_id"],
         sequence=row["sequence"],
         created_at=row["created_at"],
     )
 
 
-def _clear(calendar: str, booking: str, start: str, end: str, buffer: str) -> str:
+def clear(calendar: str, booking: str, start: str, end: str, buffer: str) -> str:
     """The condition that no other live booking of the calendar is nearer than the larger of the two buffers. The
     arguments are SQL; a booking lasts a day at most and so does a buffer, which bounds the search by starts_at."""
     gap = f"greatest({buffer}, upper(o.blocked) - o.ends_at)"
     return (
         f"NOT EXISTS (SELECT FROM bookings o WHERE o.tenant_id = $1 AND o.calendar_id = {calendar} "
-        f"AND o.id <> {booking} AND o.status IN ('held', 'confirmed') "
+        f"AND o.id <> {booking} AND o.status IN ('held', 'pending', 'confirmed') "
         f"AND o.starts_at > {start} - interval '48 hours' AND o.starts_at < {end} + interval '24 hours' "
         f"AND o.starts_at < {end} + {gap} AND o.ends_at + {gap} > {start})"
     )
@@ -86,8 +91,8 @@ async def hold(tx: TenantTx, new: NewBooking, *, hold_for: timedelta = HOLD_FOR)
         "status, starts_at, ends_at, blocked, time_zone, hold_expires_at, title, details) "
         "SELECT $1, $2, $3, $4, $5, $6, $7, 'held', $8, $9, tstzrange($8, $9::timestamptz + $10::interval), $11, "
         "clock_timestamp() + $12::interval, $13, $14 "
-        f"WHERE {_clear('$3', '$2', '$8::timestamptz', '$9::timestamptz', '$10::interval')} "
-        f"ON CONFLICT DO NOTHING RETURNING {_COLUMNS}",
+        f"WHERE {clear('$3', '$2', '$8::timestamptz', '$9::timestamptz', '$10::interval')} "
+        f"ON CONFLICT DO NOTHING RETURNING {COLUMNS}",
         tx.tenant_id,
         new_id(),
         new.calendar_id,
@@ -103,38 +108,44 @@ async def hold(tx: TenantTx, new: NewBooking, *, hold_for: timedelta = HOLD_FOR)
         new.title,
         new.details,
     )
-    return _booking_from(row) if row else None
+    return booking_from(row) if row else None
 
 
-async def confirm(tx: TenantTx, booking: Booking) -> Booking | None:
-    """Make a held booking firm; an expired one too while nobody took its slot. None when the slot is gone."""
+async def confirm(tx: TenantTx, booking: Booking, remote_calendar_id: UUID | None = None) -> Booking | None:
+    """Make a held booking firm, or pending where it is to go to a remote calendar; an expired one too while nobody took
+    its slot. None when the slot is gone."""
     await calendars.lock(tx, booking.calendar_id)
     await _expire(tx, booking.calendar_id, Interval(booking.starts_at, booking.ends_at))
     buffer = "upper(b.blocked) - b.ends_at"
     await tx.execute(
-        "UPDATE bookings b SET status = 'confirmed', hold_expires_at = NULL, updated_at = now() "
-        "WHERE b.tenant_id = $1 AND b.id = $2 AND b.status IN ('held', 'expired') "
-        f"AND {_clear('b.calendar_id', 'b.id', 'b.starts_at', 'b.ends_at', buffer)}",
+        "UPDATE bookings b SET status = CASE WHEN $3::uuid IS NULL THEN 'confirmed' ELSE 'pending' END, "
+        "remote_calendar_id = $3, wanted = CASE WHEN $3::uuid IS NULL THEN 0 ELSE 1 END, hold_expires_at = NULL, "
+        "updated_at = now() WHERE b.tenant_id = $1 AND b.id = $2 AND b.status IN ('held', 'expired') "
+        f"AND {clear('b.calendar_id', 'b.id', 'b.starts_at', 'b.ends_at', buffer)}",
         tx.tenant_id,
         booking.id,
+        remote_calendar_id,
     )
     now = await get(tx, booking.id)
-    return now if now and now.status is BookingStatus.CONFIRMED else None
+    return now if now and now.status in TAKEN else None
 
 
 async def move(
     tx: TenantTx, booking: Booking, slot: Interval, *, buffer: timedelta, time_zone: str, details: Mapping[str, Any]
 ) -> Booking | None:
-    """Put a confirmed booking into another slot of its calendar and add to its details, in one statement; None when the
-    slot is taken or the booking is not confirmed any more."""
+    """Put a booking into another slot of its calendar and add to its details, in one statement; one that is in a remote
+    calendar is pending then. None when the slot is taken or the booking is neither confirmed nor pending any more."""
     await calendars.lock(tx, booking.calendar_id)
     await _expire(tx, booking.calendar_id, slot)
     row = await tx.row(
         "UPDATE bookings b SET starts_at = $3, ends_at = $4, blocked = tstzrange($3, $4::timestamptz + $5::interval), "
-        "time_zone = $6, details = b.details || $7, updated_at = now() "
-        "WHERE b.tenant_id = $1 AND b.id = $2 AND b.status = 'confirmed' "
-        f"AND {_clear('b.calendar_id', 'b.id', '$3::timestamptz', '$4::timestamptz', '$5::interval')} "
-        f"RETURNING {_COLUMNS}",
+        "time_zone = $6, details = b.details || $7, updated_at = now(), sequence = sequence + 1, by_owner = false, "
+        "requested_at = NULL, moved_from = CASE WHEN remote_id IS NULL THEN NULL "
+        "ELSE coalesce(moved_from, tstzrange(starts_at, ends_at)) END, "
+        f"status = CASE WHEN remote_calendar_id IS NULL THEN 'confirmed' ELSE 'pending' END, {_WANTED} "
+        "WHERE b.tenant_id = $1 AND b.id = $2 AND b.status IN ('confirmed', 'pending') "
+        f"AND {clear('b.calendar_id', 'b.id', '$3::timestamptz', '$4::timestamptz', '$5::interval')} "
+        f"RETURNING {COLUMNS}",
         tx.tenant_id,
         booking.id,
         slot.start,
@@ -143,19 +154,20 @@ async def move(
         time_zone,
         details,
     )
-    return _booking_from(row) if row else None
+    return booking_from(row) if row else None
 
 
 async def cancel(tx: TenantTx, booking_id: UUID, *, details: Mapping[str, Any]) -> Booking | None:
-    """Cancel a confirmed booking and add to its details; None when it is not confirmed any more."""
+    """Cancel a confirmed or pending booking and add to its details; None when it is neither any more."""
     row = await tx.row(
-        "UPDATE bookings b SET status = 'cancelled', details = b.details || $3, updated_at = now() "
-        f"WHERE b.tenant_id = $1 AND b.id = $2 AND b.status = 'confirmed' RETURNING {_COLUMNS}",
+        "UPDATE bookings b SET status = 'cancelled', details = b.details || $3, updated_at = now(), "
+        f"sequence = sequence + 1, {_WANTED} "
+        f"WHERE b.tenant_id = $1 AND b.id = $2 AND b.status IN ('confirmed', 'pending') RETURNING {COLUMNS}",
         tx.tenant_id,
         booking_id,
         details,
     )
-    return _booking_from(row) if row else None
+    return booking_from(row) if row else None
 
 
 async def _expire(tx: TenantTx, calendar_id: UUID, near: Interval) -> None:
@@ -174,17 +186,17 @@ async def _expire(tx: TenantTx, calendar_id: UUID, near: Interval) -> None:
 async def get(tx: TenantTx, booking_id: UUID) -> Booking | None:
     """The booking, whatever its status."""
     row = await tx.row(
-        f"SELECT {_COLUMNS} FROM bookings b WHERE b.tenant_id = $1 AND b.id = $2", tx.tenant_id, booking_id
+        f"SELECT {COLUMNS} FROM bookings b WHERE b.tenant_id = $1 AND b.id = $2", tx.tenant_id, booking_id
     )
-    return _booking_from(row) if row else None
+    return booking_from(row) if row else None
 
 
 async def by_effect_key(tx: TenantTx, effect_key: str) -> Booking | None:
     """The booking that was made under this key, whatever its status."""
     row = await tx.row(
-        f"SELECT {_COLUMNS} FROM bookings b WHERE b.tenant_id = $1 AND b.effect_key = $2", tx.tenant_id, effect_key
+        f"SELECT {COLUMNS} FROM bookings b WHERE b.tenant_id = $1 AND b.effect_key = $2", tx.tenant_id, effect_key
     )
-    return _booking_from(row) if row else None
+    return booking_from(row) if row else None
 
 
 async def busy(
@@ -197,7 +209,7 @@ async def busy(
         "greatest(upper(blocked) - ends_at - $5::interval, interval '0') AS extra FROM bookings "
         "WHERE tenant_id = $1 AND calendar_id = $2 AND starts_at > $3::timestamptz - interval '48 hours' "
         "AND starts_at < $4::timestamptz + interval '48 hours' AND id IS DISTINCT FROM $6 "
-        "AND (status = 'confirmed' OR (status = 'held' AND hold_expires_at > clock_timestamp()))) live",
+        "AND (status IN ('confirmed', 'pending') OR (status = 'held' AND hold_expires_at > clock_timestamp()))) live",
         tx.tenant_id,
         calendar_id,
         starts.start,
@@ -211,17 +223,18 @@ async def busy(
 async def upcoming(
     tx: TenantTx, *, calendar_id: UUID, agent_id: UUID, contact_id: UUID, now: datetime
 ) -> list[Booking]:
-    """The contact's confirmed bookings with this agent in this calendar that are not over, soonest first."""
+    """The contact's bookings with this agent in this calendar that are not over, soonest first."""
     rows = await tx.rows(
-        f"SELECT {_COLUMNS} FROM bookings b WHERE b.tenant_id = $1 AND b.contact_id = $2 AND b.agent_id = $3 "
-        "AND b.calendar_id = $4 AND b.status = 'confirmed' AND b.ends_at > $5 ORDER BY b.starts_at, b.id LIMIT 100",
+        f"SELECT {COLUMNS} FROM bookings b WHERE b.tenant_id = $1 AND b.contact_id = $2 AND b.agent_id = $3 "
+        "AND b.calendar_id = $4 AND b.status IN ('confirmed', 'pending') AND b.ends_at > $5 "
+        "ORDER BY b.starts_at, b.id LIMIT 100",
         tx.tenant_id,
         contact_id,
         agent_id,
         calendar_id,
         now,
     )
-    return [_booking_from(row) for row in rows]
+    return [booking_from(row) for row in rows]
 
 
 async def list_page(
@@ -239,7 +252,7 @@ async def list_page(
     """
     after_start, after_id = after or (None, None)
     rows = await tx.rows(
-        f"SELECT {_COLUMNS} FROM bookings b JOIN calendars c ON c.tenant_id = b.tenant_id AND c.id = b.calendar_id "
+        f"SELECT {COLUMNS} FROM bookings b JOIN calendars c ON c.tenant_id = b.tenant_id AND c.id = b.calendar_id "
         "WHERE b.tenant_id = $1 AND ($2::uuid IS NULL OR c.owner_member_id IS NULL OR c.owner_member_id = $2) "
         "AND b.status = 'confirmed' AND b.starts_at >= $3 AND ($4::timestamptz IS NULL OR b.starts_at < $4) "
         "AND ($5::timestamptz IS NULL OR (b.starts_at, b.id) > ($5, $6::uuid)) ORDER BY b.starts_at, b.id LIMIT $7",
@@ -251,7 +264,7 @@ async def list_page(
         after_id,
         limit,
     )
-    return [_booking_from(row) for row in rows]
+    return [booking_from(row) for row in rows]
 
 
 async def changed_by(tx: TenantTx, effect_key: str, turn_id: UUID) -> Booking | None:

@@ -7,12 +7,13 @@ from uuid import UUID
 
 import msgspec
 
+from tenantry.domain.calendar import BookingNotice
 from tenantry.domain.conversation import Conversation, Event, Message
 from tenantry.domain.ids import new_id
 from tenantry.domain.memory import Block
 from tenantry.domain.routing import Routed
 from tenantry.domain.values import Known, VariableValue
-from tenantry.storage.repositories import agent_versions, lifecycle, memory_blocks
+from tenantry.storage.repositories import agent_versions, booking_notices, lifecycle, memory_blocks
 from tenantry.storage.repositories.agent_versions import Serving
 from tenantry.storage.tenancy import Row, TenantTx
 
@@ -66,9 +67,13 @@ class Talk:
     conversation: Conversation
     serving: Serving
     memory: tuple[Block, ...]
+    notices: tuple[BookingNotice, ...]
 
 
-_TALK = f"{_COLUMNS}, {agent_versions.SERVING_COLUMNS}, {memory_blocks.OF_CONVERSATION}, {lifecycle.DORMANT}"
+_TALK = (
+    f"{_COLUMNS}, {agent_versions.SERVING_COLUMNS}, {memory_blocks.OF_CONVERSATION}, "
+    f"{booking_notices.OF_CONVERSATION}, {lifecycle.DORMANT}"
+)
 _JOIN_AGENT = "JOIN agents a ON a.tenant_id = c.tenant_id AND a.id = c.agent_id"
 
 
@@ -86,6 +91,7 @@ def _talk_from(row: Row, tenant_id: UUID) -> Talk:
         _conversation_from(row, tenant_id),
         agent_versions.serving_from(row, tenant_id),
         memory_blocks.blocks_from(row["memory"]),
+        booking_notices.notices_from(row["notices"]),
     )
 
 

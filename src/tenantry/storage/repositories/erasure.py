@@ -86,8 +86,8 @@ async def bookings_to_come(tx: TenantTx, contact_id: UUID) -> tuple[FreedBooking
     rows = await tx.rows(
         "SELECT b.calendar_id, c.owner_member_id, b.starts_at, b.ends_at FROM bookings b "
         "JOIN calendars c ON c.tenant_id = b.tenant_id AND c.id = b.calendar_id "
-        "WHERE b.tenant_id = $1 AND b.contact_id = $2 AND b.status IN ('held', 'confirmed') AND b.ends_at > now() "
-        "ORDER BY b.starts_at, b.id",
+        "WHERE b.tenant_id = $1 AND b.contact_id = $2 AND b.status IN ('held', 'pending', 'confirmed') "
+        "AND b.ends_at > now() ORDER BY b.starts_at, b.id",
         tx.tenant_id,
         contact_id,
     )

@@ -10,7 +10,7 @@ from tenantry.domain.agent import Agent, Function
 from tenantry.domain.booking import Interval
 from tenantry.domain.tools import ToolResult, ToolSpec
 from tenantry.domain.wall_time import NonexistentTime, day_begins, parse_date, parse_instant
-from tenantry.tools.appointments.desk import Desk
+from tenantry.tools.appointments.desk import CALENDAR_AWAY, Desk, away
 from tenantry.tools.appointments.parameters import moment
 from tenantry.tools.base import ToolContext, invalid
 from tenantry.tools.parameters import function_spec
@@ -40,7 +40,7 @@ class CheckAvailability:
         return function_spec(agent, asks_nothing, "List the next free times for an appointment.", own)
 
     async def run(self, context: ToolContext, arguments: Mapping[str, Any]) -> ToolResult:
-        """`ok` with up to six free starts in order of time; `invalid`."""
+        """`ok` with up to six free starts in order of time; `failed` while the owner's calendar is away; `invalid`."""
         desk = await Desk.open(context)
         schedule = desk.schedule
         start, end = schedule.earliest, schedule.latest
@@ -51,7 +51,10 @@ class CheckAvailability:
                 end = min(end, _bound(arguments["end"], schedule.zone, timedelta(days=1)))
         except (ValueError, OverflowError) as error:
             return invalid(f"start or end is {error}")
-        free = await _free(desk, Interval(start, end))
+        try:
+            free = await _free(desk, Interval(start, end))
+        except CALENDAR_AWAY:
+            return away()
         return ToolResult({"status": "ok", "free": free, "time_zone": schedule.zone.key})
 
 

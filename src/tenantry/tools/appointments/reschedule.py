@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from tenantry.calendars.availability import NotPossible
 from tenantry.domain.agent import Agent, Function
+from tenantry.domain.booking import Booking, BookingStatus
 from tenantry.domain.tools import ToolResult, ToolSpec
-from tenantry.tools.appointments.desk import NO_BOOKING, Desk
+from tenantry.domain.wall_time import parse_instant
+from tenantry.tools.appointments.desk import CALENDAR_AWAY, NO_BOOKING, Desk, away
 from tenantry.tools.appointments.parameters import BOOKING_ID, start_of
 from tenantry.tools.base import ToolContext, invalid
 from tenantry.tools.parameters import function_spec, variables_from
@@ -26,11 +29,14 @@ class RescheduleAppointment:
         return function_spec(agent, function, "Move the contact's appointment to another time.", own, ("start",))
 
     async def run(self, context: ToolContext, arguments: Mapping[str, Any]) -> ToolResult:
-        """`moved`; `unavailable` with a reason and alternatives; `not_found`; `invalid`."""
+        """`moved`; `requested` while the owner's calendar is away; `unavailable` with a reason and alternatives;
+        `not_found`; `failed`; `invalid`."""
         desk = await Desk.open(context)
         earlier = await desk.calendar.changed_by(desk.effect)
         if earlier is not None:
-            return desk.answer("moved", earlier)
+            remote = earlier.remote_calendar_id is not None
+            start = parse_instant(arguments["start"], desk.schedule.zone) if remote else earlier.starts_at
+            return await _moved(desk, earlier, start)
         booking = await desk.booking(arguments.get("booking_id"))
         if booking is None:
             return NO_BOOKING
@@ -38,6 +44,8 @@ class RescheduleAppointment:
             start = await desk.start(arguments["start"], excluding=booking.id)
         except ValueError as error:
             return invalid(f"start is {error}")
+        except CALENDAR_AWAY:
+            return away()
         if isinstance(start, ToolResult):
             return start
         moved = await desk.calendar.move(
@@ -50,4 +58,15 @@ class RescheduleAppointment:
         )
         if moved is None:
             return await desk.unavailable(NotPossible.TAKEN, start, excluding=booking.id)
-        return desk.answer("moved", moved)
+        return await _moved(desk, moved, start)
+
+
+async def _moved(desk: Desk, moved: Booking, start: datetime) -> ToolResult:
+    decided = await desk.calendar.decided(moved)
+    if decided.status is BookingStatus.PENDING:
+        return desk.requested(decided)
+    if decided.status is not BookingStatus.CONFIRMED:
+        return NO_BOOKING
+    if decided.starts_at != start:
+        return await desk.unavailable(NotPossible.TAKEN, start, excluding=decided.id)
+    return desk.answer("moved", decided)

@@ -7,10 +7,10 @@ from typing import Any
 
 from tenantry.calendars.availability import NotPossible
 from tenantry.domain.agent import Agent, Function
-from tenantry.domain.booking import Booking
+from tenantry.domain.booking import Booking, BookingStatus
 from tenantry.domain.tools import ToolResult, ToolSpec
 from tenantry.storage.repositories.bookings import NewBooking
-from tenantry.tools.appointments.desk import Desk
+from tenantry.tools.appointments.desk import CALENDAR_AWAY, Desk, away
 from tenantry.tools.appointments.parameters import start_of
 from tenantry.tools.base import ToolContext, invalid
 from tenantry.tools.parameters import function_spec, variables_from
@@ -18,7 +18,7 @@ from tenantry.tools.parameters import function_spec, variables_from
 
 @dataclass(frozen=True, slots=True)
 class SetAppointment:
-    """Holds the slot, then confirms it."""
+    """Holds the slot, then confirms it, here and in the owner's calendar at a provider."""
 
     name: str = "set_appointment"
     reads_only: bool = False
@@ -29,7 +29,8 @@ class SetAppointment:
         return function_spec(agent, function, "Book an appointment.", own, ("start",), collects=True)
 
     async def run(self, context: ToolContext, arguments: Mapping[str, Any]) -> ToolResult:
-        """`booked`; `unavailable` with a reason and alternatives; `invalid`."""
+        """`booked`; `requested` while the owner's calendar is away; `unavailable` with a reason and alternatives;
+        `failed`; `invalid`."""
         desk = await Desk.open(context)
         earlier = await desk.calendar.made_by(desk.effect)
         if earlier is not None:
@@ -38,6 +39,8 @@ class SetAppointment:
             start = await desk.start(arguments["start"])
         except ValueError as error:
             return invalid(f"start is {error}")
+        except CALENDAR_AWAY:
+            return away()
         if isinstance(start, ToolResult):
             return start
         held = await desk.calendar.hold(
@@ -48,9 +51,13 @@ class SetAppointment:
 
 async def _confirmed(desk: Desk, held: Booking) -> ToolResult:
     booked = await desk.calendar.confirm(held)
-    if booked is None:
-        return await desk.unavailable(NotPossible.TAKEN, held.starts_at)
-    return desk.answer("booked", booked)
+    if booked is not None:
+        booked = await desk.calendar.decided(booked)
+        if booked.status is BookingStatus.CONFIRMED:
+            return desk.answer("booked", booked)
+        if booked.status is BookingStatus.PENDING:
+            return desk.requested(booked)
+    return await desk.unavailable(NotPossible.TAKEN, held.starts_at)
 
 
 def _new_booking(desk: Desk, start: datetime, details: Mapping[str, Any]) -> NewBooking:

@@ -114,6 +114,18 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "invalid_time": ("On that day the clocks change and {when} does not exist.",),
     "unavailable": ("I am sorry, {when} is not available.",),
     "booked": ("Done! Your appointment is booked for {when}.",),
+    "requested": (
+        "I cannot reach the calendar right now, so your appointment is not booked yet. I have kept your request for "
+        "{when} and will tell you here whether it could be booked.",
+    ),
+    "move_requested": (
+        "I cannot reach the calendar right now, so your appointment is not moved yet. I have kept your request for "
+        "{when} and will tell you here whether it could be moved.",
+    ),
+    "notice_confirmed": ("Good news: the appointment that you asked for, {when}, is booked now.",),
+    "notice_declined": ("I am sorry: the appointment that you asked for, {when}, could not be booked.",),
+    "notice_moved": ("Please note: your appointment was moved, it is now {when}.",),
+    "notice_cancelled": ("I am sorry: your appointment {when} was cancelled on our side.",),
     "moved": ("Done! Your appointment is now {when}.",),
     "cancelled": ("Your appointment {when} is cancelled.",),
     "cancelled_plain": ("Your appointment is cancelled.",),

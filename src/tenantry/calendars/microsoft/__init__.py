@@ -1,0 +1,1 @@
+"""Calendars of Microsoft 365 and outlook.com, by Microsoft Graph."""
