@@ -103,6 +103,7 @@ class Settings:
 
     home: Path
     master_key: str | None = field(default=None, repr=False)
+    vault_keys: str | None = field(default=None, repr=False)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     model: ModelSettings | None = None
@@ -122,7 +123,8 @@ def default_home() -> Path:
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Settings from `TENANTRY_HOME`, `TENANTRY_HOST`, `TENANTRY_PORT`, `TENANTRY_POOL_SIZE`,
-    `TENANTRY_MASTER_KEY`, `TENANTRY_LOG_LEVEL`, `TENANTRY_ALLOW_PRIVATE_ADDRESSES` (networks such as
+    `TENANTRY_MASTER_KEY`, `TENANTRY_VAULT_KEYS` (keys that seal, with commas; the first seals, "master" is the master
+    key), `TENANTRY_LOG_LEVEL`, `TENANTRY_ALLOW_PRIVATE_ADDRESSES` (networks such as
     "10.0.0.0/8,127.0.0.1", or "true" for every address), `TENANTRY_METRICS_TOKEN`, `OTEL_EXPORTER_OTLP_ENDPOINT` or
     `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, `DATABASE_URL`, `REDIS_URL`, the rate limits
     `TENANTRY_LIMIT_CONTACT` ("60/minute" unless set; empty is none), `TENANTRY_LIMIT_MEMBER` ("600/minute") and
@@ -138,6 +140,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     return Settings(
         home=home.absolute(),
         master_key=env.get("TENANTRY_MASTER_KEY") or None,
+        vault_keys=env.get("TENANTRY_VAULT_KEYS") or None,
         database=DatabaseSettings(
             url=env.get("DATABASE_URL") or None, pool_size=_number(env, "TENANTRY_POOL_SIZE", 10, 1, 1000)
         ),

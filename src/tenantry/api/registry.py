@@ -12,6 +12,8 @@ from tenantry.api.agents.templates import router as templates
 from tenantry.api.agents.versions import router as agent_versions
 from tenantry.api.audit.routes import router as audit
 from tenantry.api.calendars.routes import router as calendars
+from tenantry.api.connections.callback import router as oauth_callback
+from tenantry.api.connections.routes import router as connections
 from tenantry.api.contacts.routes import router as contacts
 from tenantry.api.conversations.routes import router as conversations
 from tenantry.api.lifecycle.routes import router as lifecycle
@@ -41,6 +43,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     calendars,
     providers,
     secrets,
+    connections,
+    oauth_callback,
     usage,
     limits,
     contacts,

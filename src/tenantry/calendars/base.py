@@ -1,23 +1,11 @@
 """The interface of every calendar at a provider."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from tenantry.domain.booking import Interval
 from tenantry.domain.calendar import Appointment, CalendarChoice, Changes, RemoteEvent
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """What a request to a provider is authorized with: the value of an `Authorization` header. `version` names the
-    credential that it was made of."""
-
-    authorization: str
-    version: int
-
-    def __repr__(self) -> str:
-        return f"Access(version={self.version})"
+from tenantry.domain.connection import Access as Access
 
 
 class Credentials(Protocol):

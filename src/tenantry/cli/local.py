@@ -14,6 +14,7 @@ import uvloop
 
 from tenantry.auth.api_keys import hash_key, make_key
 from tenantry.client.errors import ApiError
+from tenantry.credentials.key_ring import KeyRing, load_key_ring
 from tenantry.credentials.master_key import load_master_key
 from tenantry.credentials.vault import Vault
 from tenantry.domain.access import Scope
@@ -57,18 +58,20 @@ def run(command: Coroutine[Any, Any, int | None]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """What an operator's command works on: the database, and the vault of what is sealed in it."""
+    """What an operator's command works on: the database, the vault of what is sealed in it, and the vault's keys."""
 
     db: Database
     vault: Vault
+    keys: KeyRing
 
 
 @asynccontextmanager
 async def open_installation(settings: Settings) -> AsyncGenerator[Installation]:
     """Open the installation without what serves. Raises ConfigurationError and DatabaseUnavailable."""
     master = load_master_key(settings.home, settings.master_key)
+    keys = load_key_ring(settings, master)
     async with open_database(settings.home, settings.database, master.password) as opened:
-        yield Installation(opened.db, Vault(master))
+        yield Installation(opened.db, Vault(keys), keys)
 
 
 async def find_tenant(db: Database, slug: str) -> Tenant:

@@ -4,9 +4,11 @@ import typer
 
 from tenantry.cli.agents.command import agents_app
 from tenantry.cli.chat import chat
+from tenantry.cli.connections import connection_app
 from tenantry.cli.demo.command import demo
 from tenantry.cli.doctor import doctor
 from tenantry.cli.explain import explain
+from tenantry.cli.keys import key_retire, key_rotate
 from tenantry.cli.lifecycle import lifecycle, tenant_delete, tenant_export
 from tenantry.cli.limits import tenant_limits
 from tenantry.cli.member_removal import member_remove
@@ -33,6 +35,8 @@ app.command("doctor")(doctor)
 app.command("prove")(prove_command)
 app.command("usage")(usage)
 app.command("lifecycle")(lifecycle)
+key_app.command("rotate")(key_rotate)
+key_app.command("retire")(key_retire)
 tenant_app.command("limits")(tenant_limits)
 tenant_app.command("export")(tenant_export)
 tenant_app.command("delete")(tenant_delete)
@@ -42,6 +46,7 @@ member_app.command("remove")(member_remove)
 app.add_typer(template_app, name="template")
 app.add_typer(member_app, name="member")
 app.add_typer(key_app, name="key")
+app.add_typer(connection_app, name="connection")
 app.add_typer(provider_app, name="provider")
 app.add_typer(secret_app, name="secret")
 app.add_typer(routing_app, name="routing")

@@ -68,6 +68,8 @@ def _receipt(email: str, slug: str, successor: str | None, left: Leaving) -> lis
     if left.secret_names:
         lines.append(f"removed: {_count(left.secret_names, 'secret')}, to be set anew by who goes on with the agents")
         lines += [f"  secret {name}" for name in left.secret_names]
+    if left.connections:
+        lines.append(f"disconnected: {', '.join(left.connections)}")
     return [*lines, "kept: their conversations, appointments and usage, for the tenant's owners and admins"]
 
 

@@ -36,7 +36,7 @@ def provider_add(
 ) -> None:
     """Add a provider. Its key is asked for, or read from standard input; an empty one is none."""
     settings = ProviderSettings(name, base_url, _answer_mode(answer_mode), tuple(map(_model, model or ())))
-    run(_provider_add(settings_for(home), tenant, settings, _hidden("API key")))
+    run(_provider_add(settings_for(home), tenant, settings, hidden("API key")))
 
 
 async def _provider_add(settings: Settings, slug: str, provider: ProviderSettings, api_key: str) -> None:
@@ -88,7 +88,7 @@ async def _provider_remove(settings: Settings, slug: str, name: str) -> None:
 @secret_app.command("set")
 def secret_set(name: str, tenant: TenantOption, member: MemberOption = None, home: Home = None) -> None:
     """Keep a secret. Its value is asked for, or read from standard input."""
-    run(_secret_set(settings_for(home), tenant, member, name, _hidden(name)))
+    run(_secret_set(settings_for(home), tenant, member, name, hidden(name)))
 
 
 async def _secret_set(settings: Settings, slug: str, email: str | None, name: str, value: str) -> None:
@@ -151,7 +151,7 @@ async def _owner(tx: TenantTx, email: str | None) -> UUID | None:
     return member.id
 
 
-def _hidden(what: str) -> str:
+def hidden(what: str) -> str:
     """What is typed without being shown, or the first line of standard input; never an argument, which others see."""
     if sys.stdin.isatty():
         return typer.prompt(what, hide_input=True, default="", show_default=False)

@@ -8,6 +8,7 @@ import aiohttp
 from tenantry.client.agents import Agents
 from tenantry.client.audit import AuditLog
 from tenantry.client.calendar import Calendar
+from tenantry.client.connections import Connections
 from tenantry.client.contacts import Contacts
 from tenantry.client.conversations import Conversations
 from tenantry.client.lifecycle import Lifecycle
@@ -35,6 +36,7 @@ class TenantryClient:
         self.agents = Agents(transport)
         self.audit = AuditLog(transport)
         self.calendar = Calendar(transport)
+        self.connections = Connections(transport)
         self.contacts = Contacts(transport)
         self.conversations = Conversations(transport)
         self.lifecycle = Lifecycle(transport)

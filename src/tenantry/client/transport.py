@@ -61,6 +61,34 @@ class Transport:
                 await asyncio.sleep(max(wait, error.retry_after or 0))
         return await self._once(method, path, into, body, params)
 
+    async def call_with_cookies(
+        self, method: str, path: str, into: type[T], *, body: object = None, params: Mapping[str, Any] | None = None
+    ) -> tuple[T, dict[str, str]]:
+        """The answer as a value of type `into`, and the cookies that it sets. Raises ApiError."""
+        content, cookies = await self.send(method, path, body=body, params=params)
+        return msgspec.json.decode(content, type=into), cookies
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: object = None,
+        params: Mapping[str, Any] | None = None,
+        cookies: Mapping[str, str] | None = None,
+    ) -> tuple[bytes, dict[str, str]]:
+        """The answer as it came, once, and the cookies that it sets. Raises ApiError."""
+        try:
+            async with self._session.request(
+                method, path, data=_encoded(body), params=_query(params), headers=_JSON, cookies=cookies
+            ) as response:
+                content = await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ServerUnreachable(self._url, error or type(error).__name__) from error
+        if response.status >= 400:
+            raise _problem(response, content)
+        return content, {name: morsel.value for name, morsel in response.cookies.items()}
+
     async def pages(self, path: str, into: type[T], **params: Any) -> AsyncGenerator[T]:
         """The items of a list one by one, page after page. Raises ApiError."""
         cursor: str | int | None = None
@@ -101,15 +129,7 @@ class Transport:
             raise ServerUnreachable(self._url, error or type(error).__name__) from error
 
     async def _once(self, method: str, path: str, into: type[T], body: object, params: Mapping[str, Any] | None) -> T:
-        try:
-            async with self._session.request(
-                method, path, data=_encoded(body), params=_query(params), headers=_JSON
-            ) as response:
-                content = await response.read()
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise ServerUnreachable(self._url, error or type(error).__name__) from error
-        if response.status >= 400:
-            raise _problem(response, content)
+        content, _ = await self.send(method, path, body=body, params=params)
         return msgspec.json.decode(content or b"null", type=into)
 
 

@@ -11,14 +11,14 @@ from uuid import UUID
 
 from tenantry.domain.errors import ConfigurationError
 
-_LENGTH = 32
+LENGTH = 32
 
 
 class MasterKey:
     """32 secret bytes. Only derived keys ever leave it."""
 
     def __init__(self, key: bytes) -> None:
-        if len(key) != _LENGTH:
+        if len(key) != LENGTH:
             raise ConfigurationError("The master key must be 32 bytes in base64; `openssl rand -base64 32` makes one.")
         self._key = key
 
@@ -37,14 +37,15 @@ def load_master_key(home: Path, given: str | None) -> MasterKey:
     Raises ConfigurationError when it cannot be read.
     """
     if given is not None:
-        return MasterKey(_decode(given, "TENANTRY_MASTER_KEY"))
+        return MasterKey(decode_key(given, "TENANTRY_MASTER_KEY"))
     path = home / "master.key"
     if not path.exists():
         _make(path)
-    return MasterKey(_decode(path.read_text(), str(path)))
+    return MasterKey(decode_key(path.read_text(), str(path)))
 
 
-def _decode(text: str, source: str) -> bytes:
+def decode_key(text: str, source: str) -> bytes:
+    """A key's bytes out of base64. Raises ConfigurationError, which names the source."""
     try:
         return base64.b64decode(text.strip(), validate=True)
     except binascii.Error as error:
@@ -57,7 +58,7 @@ def _make(path: Path) -> None:
     fresh = path.with_name(f"{path.name}.{os.getpid()}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write(base64.b64encode(secrets.token_bytes(_LENGTH)).decode())
+        file.write(base64.b64encode(secrets.token_bytes(LENGTH)).decode())
         file.flush()
         os.fsync(file.fileno())
     try:

@@ -6,22 +6,20 @@ wrapped data key, 12 bytes of nonce and the encrypted secret with its 16-byte ta
 """
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from tenantry.credentials.master_key import MasterKey
+from tenantry.credentials.key_ring import ID_LENGTH, KeyRing
 from tenantry.domain.errors import SealedValueUnreadable
 
 _VERSION = b"\x01"
-_ID = 8
 _NONCE = 12
 _TAG = 16
 _DATA_KEY = 32
-_HEADER = len(_VERSION) + _ID
+_HEADER = len(_VERSION) + ID_LENGTH
 _WRAPPED = _HEADER + _NONCE + _DATA_KEY + _TAG
 
 
@@ -42,29 +40,30 @@ class Binding:
 
 
 class Vault:
-    """Seals and opens secrets with keys that are derived from the installation's master key."""
+    """Seals and opens secrets with the installation's keys."""
 
-    def __init__(self, master: MasterKey, retired: Sequence[MasterKey] = ()) -> None:
-        """`master` seals; what was sealed under one of the `retired` keys can still be opened."""
-        self._keys = {_key_id(key): AESGCM(key.derive("vault")) for key in (*retired, master)}
-        self._current = _key_id(master)
+    def __init__(self, keys: KeyRing) -> None:
+        self._keys = keys
 
     def seal(self, binding: Binding, plain: bytes) -> bytes:
         """The secret as it is kept."""
-        header, place = _VERSION + self._current, binding.associated()
+        key, place = self._keys.current(), binding.associated()
+        header = _VERSION + key.id
         data_key, wrap_nonce, nonce = AESGCM.generate_key(8 * _DATA_KEY), os.urandom(_NONCE), os.urandom(_NONCE)
-        wrapped = self._keys[self._current].encrypt(wrap_nonce, data_key, b"key" + header + place)
+        wrapped = key.cipher.encrypt(wrap_nonce, data_key, b"key" + header + place)
         return header + wrap_nonce + wrapped + nonce + AESGCM(data_key).encrypt(nonce, plain, b"value" + header + place)
 
     def open(self, binding: Binding, sealed: bytes) -> bytes:
         """The secret. Raises SealedValueUnreadable when it was altered, was sealed for another place, or under a key
         that is not there."""
         header, place = sealed[:_HEADER], binding.associated()
-        wrapping = self._keys.get(header[len(_VERSION) :])
-        if header[: len(_VERSION)] != _VERSION or wrapping is None or len(sealed) < _WRAPPED + _NONCE + _TAG:
+        if header[: len(_VERSION)] != _VERSION or len(sealed) < _WRAPPED + _NONCE + _TAG:
+            raise SealedValueUnreadable
+        wrapping = self._keys.find(header[len(_VERSION) :])
+        if wrapping is None:
             raise SealedValueUnreadable
         try:
-            data_key = wrapping.decrypt(
+            data_key = wrapping.cipher.decrypt(
                 sealed[_HEADER : _HEADER + _NONCE], sealed[_HEADER + _NONCE : _WRAPPED], b"key" + header + place
             )
             nonce, rest = sealed[_WRAPPED : _WRAPPED + _NONCE], sealed[_WRAPPED + _NONCE :]
@@ -72,10 +71,6 @@ class Vault:
         except InvalidTag:
             raise SealedValueUnreadable from None
 
-    def is_current(self, sealed: bytes) -> bool:
-        """Whether the value is sealed under the key that seals; otherwise it is due to be sealed anew."""
-        return sealed[:_HEADER] == _VERSION + self._current
-
-
-def _key_id(master: MasterKey) -> bytes:
-    return master.derive("vault-key-id")[:_ID]
+    def header(self) -> bytes:
+        """What values begin with that are sealed under the key that seals now; others are due to be sealed anew."""
+        return _VERSION + self._keys.current().id

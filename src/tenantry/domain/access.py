@@ -20,6 +20,8 @@ class Scope(StrEnum):
     PROVIDERS_WRITE = "providers:write"
     SECRETS_READ = "secrets:read"
     SECRETS_WRITE = "secrets:write"
+    CONNECTIONS_READ = "connections:read"
+    CONNECTIONS_WRITE = "connections:write"
     USAGE_READ = "usage:read"
     LIMITS_WRITE = "limits:write"
     CONTACTS_READ = "contacts:read"
@@ -35,6 +37,7 @@ READING = frozenset(
         Scope.CALENDAR_READ,
         Scope.PROVIDERS_READ,
         Scope.SECRETS_READ,
+        Scope.CONNECTIONS_READ,
         Scope.USAGE_READ,
         Scope.CONTACTS_READ,
         Scope.AUDIT_READ,

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from tenantry.auth.budgets import BudgetLedger
 from tenantry.auth.rate_limits import RateLimiter
 from tenantry.calendars.remote import RemoteSides
+from tenantry.credentials.connection_store import ConnectionStore
+from tenantry.credentials.consents import Connecting
 from tenantry.credentials.master_key import ContactHasher
 from tenantry.credentials.secret_store import SecretStore
 from tenantry.credentials.vault import Vault
@@ -18,8 +20,8 @@ from tenantry.storage.tenancy import Database
 @dataclass(frozen=True, slots=True)
 class Resources:
     """The database, the hasher that finds contacts, the models, the way to tenants' own services and to owners'
-    calendars, what opens sealed values, the secrets of owners, rate limits, budgets, and what is kept of agents and of
-    tenants' routing."""
+    calendars, what opens sealed values, the secrets of owners, what they signed in to and what signs them in, rate
+    limits, budgets, and what is kept of agents and of tenants' routing."""
 
     db: Database
     hasher: ContactHasher
@@ -28,6 +30,8 @@ class Resources:
     calendars: RemoteSides
     vault: Vault
     secrets: SecretStore
+    connections: ConnectionStore
+    connecting: Connecting
     limiter: RateLimiter
     budgets: BudgetLedger
     definitions: Definitions = field(default_factory=Definitions)

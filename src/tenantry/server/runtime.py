@@ -12,10 +12,16 @@ from tenantry.calendars.registry import ConnectedProviders
 from tenantry.calendars.remote import RemoteSides
 from tenantry.calendars.settle import Settler
 from tenantry.calendars.sync import Syncer
+from tenantry.credentials.connection_store import ConnectionStore
+from tenantry.credentials.connections import ConnectionKeeper, GivenCredentials
+from tenantry.credentials.consents import Connecting
+from tenantry.credentials.key_ring import load_key_ring
 from tenantry.credentials.master_key import ContactHasher, load_master_key
+from tenantry.credentials.oauth import OAuth
 from tenantry.credentials.provider_keys import ProviderKeys
 from tenantry.credentials.secret_store import SecretStore
 from tenantry.credentials.vault import Vault
+from tenantry.domain.connection import ProviderName
 from tenantry.engine.resources import Resources
 from tenantry.engine.turn import Engine
 from tenantry.llm.registry import Models
@@ -45,9 +51,11 @@ async def open_runtime(settings: Settings) -> AsyncGenerator[Runtime]:
     """Open the installation while inside. Raises ConfigurationError and DatabaseUnavailable."""
     master = load_master_key(settings.home, settings.master_key)
     async with open_database(settings.home, settings.database, master.password) as opened:
-        vault, policy = Vault(master), NetworkPolicy(settings.network.allowed)
+        vault, policy = Vault(load_key_ring(settings, master)), NetworkPolicy(settings.network.allowed)
         limiter = RateLimiter(settings.limits, settings.redis)
         models, outbound = Models(settings.model, ProviderKeys(vault), policy), OutboundHttp(policy)
+        keeper, oauth = ConnectionKeeper(vault), OAuth(settings.calendars, outbound)
+        connections = ConnectionStore(opened.db, keeper, oauth)
         try:
             resources = Resources(
                 db=opened.db,
@@ -57,6 +65,8 @@ async def open_runtime(settings: Settings) -> AsyncGenerator[Runtime]:
                 calendars=RemoteSides(ConnectedProviders(settings.calendars, outbound)),
                 vault=vault,
                 secrets=SecretStore(opened.db, vault),
+                connections=connections,
+                connecting=Connecting(vault, keeper, oauth, _account_of),
                 limiter=limiter,
                 budgets=BudgetLedger(opened.db),
             )
@@ -68,7 +78,13 @@ async def open_runtime(settings: Settings) -> AsyncGenerator[Runtime]:
             syncer = Syncer(opened.db, resources.calendars, poll)
             yield Runtime(settings, opened.db, resources, engine, settler, syncer, telemetry)
         finally:
+            await connections.close()
             await asyncio.gather(models.close(), outbound.close(), limiter.close())
+
+
+async def _account_of(_: ProviderName, __: GivenCredentials, ___: str) -> str:
+    """Nothing that is asked of the provider: the account is what was given."""
+    return ""
 
 
 def _measure(telemetry: Telemetry, db: Database, engine: Engine) -> None:

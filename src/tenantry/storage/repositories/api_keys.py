@@ -9,7 +9,7 @@ from tenantry.domain.ids import new_id
 from tenantry.domain.tenant import Role
 from tenantry.storage.repositories import limits
 from tenantry.storage.repositories.tenants import tenant_from
-from tenantry.storage.tenancy import TenantTx
+from tenantry.storage.tenancy import Row, TenantTx
 
 _PRINCIPAL = f"""
     SELECT k.id AS key_id, k.member_id, k.scopes, m.role,
@@ -20,13 +20,21 @@ _PRINCIPAL = f"""
     JOIN tenants t ON t.id = k.tenant_id
     {limits.JOIN}
     LEFT JOIN members m ON m.tenant_id = k.tenant_id AND m.id = k.member_id AND m.removed_at IS NULL
-    WHERE k.tenant_id = $1 AND k.key_hash = $2 AND k.revoked_at IS NULL AND (k.member_id IS NULL OR m.id IS NOT NULL)
+    WHERE k.tenant_id = $1 AND k.revoked_at IS NULL AND (k.member_id IS NULL OR m.id IS NOT NULL)
 """
 
 
 async def principal_of(tx: TenantTx, key_hash: bytes) -> Principal | None:
     """Whoever holds the key with this hash: None when it is not there, is revoked, or its member was removed."""
-    row = await tx.row(_PRINCIPAL, tx.tenant_id, key_hash)
+    return _principal_from(await tx.row(f"{_PRINCIPAL} AND k.key_hash = $2", tx.tenant_id, key_hash))
+
+
+async def holder_of(tx: TenantTx, key_id: UUID) -> Principal | None:
+    """Whoever holds the key with this id: None when it is not there, is revoked, or its member was removed."""
+    return _principal_from(await tx.row(f"{_PRINCIPAL} AND k.id = $2", tx.tenant_id, key_id))
+
+
+def _principal_from(row: Row | None) -> Principal | None:
     if row is None:
         return None
     role = Role(row["role"]) if row["role"] else None

@@ -4,19 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from tenantry.storage.repositories import agent_shares, api_keys, audit, secrets, tenants
+from tenantry.storage.repositories import agent_shares, api_keys, audit, connections, secrets, tenants
 from tenantry.storage.tenancy import TenantTx
 
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
     """What was done: the agents that were handed over, those that are shared with them no longer, how many keys were
-    revoked, and the names of their secrets, which are gone."""
+    revoked, the names of their secrets, and of the providers they were connected to, which are gone."""
 
     agent_ids: Sequence[UUID]
     unshared_agent_ids: Sequence[UUID]
     keys: int
     secret_names: Sequence[str]
+    connections: Sequence[str]
 
 
 async def hand_over_agents(tx: TenantTx, member_id: UUID, to: UUID | None, *, by: str) -> list[UUID]:
@@ -38,6 +39,7 @@ async def leave(tx: TenantTx, member_id: UUID, to: UUID | None, *, by: str) -> L
         unshared_agent_ids=await agent_shares.remove_all(tx, member_id),
         keys=await api_keys.revoke_all(tx, member_id),
         secret_names=await secrets.delete_all(tx, member_id),
+        connections=await connections.delete_all(tx, member_id),
     )
     await tenants.remove_member(tx, member_id)
     details = {
@@ -46,6 +48,7 @@ async def leave(tx: TenantTx, member_id: UUID, to: UUID | None, *, by: str) -> L
         "unshared": len(left.unshared_agent_ids),
         "keys": left.keys,
         "secrets": len(left.secret_names),
+        "connections": left.connections,
     }
     await audit.record(tx, actor=by, action="member.removed", target=f"member:{member_id}", details=details)
     return left

@@ -1,0 +1,1 @@
+"""What members connect: their accounts at calendar providers."""
