@@ -30,7 +30,8 @@ class Interval:
 @dataclass(frozen=True, slots=True)
 class Booking:
     """An appointment of a contact in the calendar of the agent's owner. Instants are UTC; `time_zone` is the IANA
-    name in which they were agreed. `details` are the agent's variables by name; `sequence` counts its changes."""
+    name in which they were agreed. `details` are the agent's variables by name; `sequence` counts its changes, of which
+    `updated_at` is the last."""
 
     tenant_id: UUID
     id: UUID
@@ -46,3 +47,4 @@ class Booking:
     details: dict[str, Any]
     sequence: int
     created_at: datetime
+    updated_at: datetime

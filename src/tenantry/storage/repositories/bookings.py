@@ -17,7 +17,8 @@ HOLD_FOR = timedelta(minutes=2)
 
 _COLUMNS = (
     "b.tenant_id, b.id, b.calendar_id, b.agent_id, b.contact_id, b.conversation_id, b.status, b.starts_at, b.ends_at, "
-    "b.time_zone, b.title, b.details, b.sequence, b.created_at"
+    "b.time_zone, b.title, b.details, b.sequence, b.created_at, "
+    "b.updated_at"
 )
 _object = msgspec.json.Decoder(dict[str, Any])
 
@@ -55,6 +56,7 @@ def _booking_from(row: Row) -> Booking:
         details=_object.decode(row["details"]),
         sequence=row["sequence"],
         created_at=row["created_at"],
+        updated_at=row["updated_at"],
     )
 
 
@@ -250,6 +252,20 @@ async def list_page(
         after_start,
         after_id,
         limit,
+    )
+    return [_booking_from(row) for row in rows]
+
+
+async def of_calendar(tx: TenantTx, calendar_id: UUID, *, ends_after: datetime, most: int) -> list[Booking]:
+    """Up to `most` confirmed bookings of the calendar in order of start, those that end after this moment."""
+    rows = await tx.rows(
+        f"SELECT {_COLUMNS} FROM bookings b WHERE b.tenant_id = $1 AND b.calendar_id = $2 AND b.status = 'confirmed' "
+        "AND b.starts_at > $3::timestamptz - interval '24 hours' AND b.ends_at > $3 "
+        "ORDER BY b.starts_at, b.id LIMIT $4",
+        tx.tenant_id,
+        calendar_id,
+        ends_after,
+        most,
     )
     return [_booking_from(row) for row in rows]
 
