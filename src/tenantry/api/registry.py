@@ -11,6 +11,7 @@ from tenantry.api.agents.shares import router as agent_shares
 from tenantry.api.agents.templates import router as templates
 from tenantry.api.agents.versions import router as agent_versions
 from tenantry.api.audit.routes import router as audit
+from tenantry.api.calendars.feeds import router as calendar_feeds
 from tenantry.api.calendars.routes import router as calendars
 from tenantry.api.contacts.routes import router as contacts
 from tenantry.api.conversations.routes import router as conversations
@@ -39,6 +40,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     conversations,
     turns,
     calendars,
+    calendar_feeds,
     providers,
     secrets,
     usage,

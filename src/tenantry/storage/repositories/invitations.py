@@ -25,11 +25,13 @@ class Invited:
 
 @dataclass(frozen=True, slots=True)
 class Invitee:
-    """A booking, its agent as it answers now, whose calendar takes it (None: no provider's), and the last mail."""
+    """A booking, whose calendar it is in (None: the tenant's) and at which provider (None: ours alone), its agent as it
+    answers now, and the last mail about it."""
 
     booking: Booking
-    definition: AgentDefinition
+    owner_member_id: UUID | None
     provider: ProviderName | None
+    definition: AgentDefinition
     invited: Invited | None
 
 
@@ -39,8 +41,10 @@ async def get(tx: TenantTx, booking_id: UUID) -> Invitee | None:
     if booking is None:
         return None
     row = await tx.one(
-        "SELECT coalesce(v.definition, a.definition) AS definition, n.provider, b.invited_address, b.invited_sequence, "
-        "b.invited_method FROM bookings b JOIN agents a ON a.tenant_id = b.tenant_id AND a.id = b.agent_id "
+        "SELECT coalesce(v.definition, a.definition) AS definition, c.owner_member_id, n.provider, "
+        "b.invited_address, b.invited_sequence, b.invited_method FROM bookings b "
+        "JOIN calendars c ON c.tenant_id = b.tenant_id AND c.id = b.calendar_id "
+        "JOIN agents a ON a.tenant_id = b.tenant_id AND a.id = b.agent_id "
         "LEFT JOIN agent_versions v ON v.tenant_id = a.tenant_id AND v.agent_id = a.id AND v.number = a.published "
         "LEFT JOIN remote_calendars r ON r.tenant_id = b.tenant_id AND r.id = b.remote_calendar_id "
         "LEFT JOIN connections n ON n.tenant_id = r.tenant_id AND n.id = r.connection_id "
@@ -51,8 +55,9 @@ async def get(tx: TenantTx, booking_id: UUID) -> Invitee | None:
     method = row["invited_method"]
     return Invitee(
         booking=booking,
-        definition=_definition.decode(row["definition"]),
+        owner_member_id=row["owner_member_id"],
         provider=row["provider"],
+        definition=_definition.decode(row["definition"]),
         invited=Invited(row["invited_address"], row["invited_sequence"], method) if method else None,
     )
 
