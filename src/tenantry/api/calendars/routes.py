@@ -14,9 +14,12 @@ from tenantry.api.common import Db, Limit, TheSettings
 from tenantry.auth.principals import CanReadCalendar
 from tenantry.calendars.invitation import Organizer, host_of, invitation, snapshot
 from tenantry.calendars.invitations import attendee_of, invitation_due
+from tenantry.domain.access import Principal
 from tenantry.domain.booking import Booking
 from tenantry.domain.errors import FieldError, InvalidInput, NotFound
 from tenantry.storage.repositories import bookings, calendars, invitations
+from tenantry.storage.repositories.invitations import Invitee
+from tenantry.storage.tenancy import TenantTx
 
 router = APIRouter(prefix="/api/v1/calendar", tags=["calendar"])
 
@@ -60,11 +63,11 @@ async def list_events(
 async def read_invitation(event_id: UUID, who: CanReadCalendar, db: Db, settings: TheSettings) -> Response:
     """The appointment as it is mailed to the contact (iTIP) or, where no mail can be sent, as a mere event."""
     async with db.tenant(who.tenant_id) as tx:
-        invitee = await invitations.get(tx, event_id)
-    method = invitation_due(invitee.booking, None) if invitee and who.may_see(invitee.owner_member_id) else None
-    if invitee is None or method is None:
-        raise NotFound("There is no appointment with this id that this key can see.")
+        invitee = await _visible(tx, event_id, who)
     booking, host = invitee.booking, host_of(settings.public_url)
+    method = invitation_due(booking, None)
+    if method is None:
+        raise NotFound("This appointment is not firm, or not to be had any more.")
     attendee = attendee_of(booking, invitee.definition)
     if settings.mail is None or attendee is None:
         content = snapshot(booking, host)
@@ -73,6 +76,13 @@ async def read_invitation(event_id: UUID, who: CanReadCalendar, db: Db, settings
         content = invitation(booking, method, host, organizer, attendee)
     headers = {"Content-Disposition": 'attachment; filename="invite.ics"', "Cache-Control": "private, no-cache"}
     return Response(content, headers=headers, media_type="text/calendar")
+
+
+async def _visible(tx: TenantTx, event_id: UUID, who: Principal) -> Invitee:
+    invitee = await invitations.get(tx, event_id)
+    if invitee is None or not who.may_see(invitee.owner_member_id):
+        raise NotFound("There is no appointment with this id that this key can see.")
+    return invitee
 
 
 def _cursor(booking: Booking) -> str:
