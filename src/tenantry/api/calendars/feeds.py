@@ -54,7 +54,7 @@ async def make_feed(
     return NewFeedOut(owner_member_id=owner, created_at=created_at, url=f"{origin}/calendar/feeds/{secret}.ics")
 
 
-@router.delete("/api/v1/calendar/feed", status_code=status.HTTP_204_NO_CONTENT)
+@router.delete("/api/v1/calendar/feed", status_code=status.HTTP_204_NO_CONTENT, responses=problems(NotFound))
 async def remove_feed(who: CanEditCalendar, db: Db, owner_member_id: Owner = None) -> None:
     """End the calendar's feed: its URL is dead from now on."""
     async with db.tenant(who.tenant_id) as tx:
