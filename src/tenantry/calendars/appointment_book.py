@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from tenantry.domain.booking import Booking, BookingStatus, Interval
+from tenantry.domain.booking import Booking, BookingStatus, DailyLimit, Interval
 from tenantry.storage.repositories import audit, bookings, calendars
 from tenantry.storage.repositories.bookings import NewBooking
 from tenantry.storage.tenancy import Database, TenantTx
@@ -46,6 +46,12 @@ class AppointmentBook:
         async with self.db.tenant(self.tenant_id) as tx:
             return await bookings.busy(tx, self.id, starts, buffer=buffer, excluding=excluding)
 
+    async def counted(self, agent_id: UUID, window: Interval, excluding: UUID | None = None) -> list[datetime]:
+        """The starts in the window of the agent's appointments that count towards its days' limits, other than the
+        booking `excluding`."""
+        async with self.db.tenant(self.tenant_id) as tx:
+            return await bookings.counted(tx, self.id, agent_id, window, excluding=excluding)
+
     async def made_by(self, effect: Effect) -> Booking | None:
         """What an earlier attempt of the effect held or booked, whatever became of it."""
         async with self.db.tenant(self.tenant_id) as tx:
@@ -57,14 +63,15 @@ class AppointmentBook:
             return await bookings.changed_by(tx, effect.key, effect.turn_id)
 
     async def hold(self, new: NewBooking, hold_for: timedelta = bookings.HOLD_FOR) -> Booking | None:
-        """Keep the slot until it is confirmed or `hold_for` has passed; None when it is taken."""
+        """Keep the slot until it is confirmed or `hold_for` has passed; None when it is taken or its day is full."""
         async with self.db.tenant(self.tenant_id) as tx:
             return await bookings.hold(tx, new, hold_for=hold_for)
 
-    async def confirm(self, held: Booking) -> Booking | None:
-        """Make the hold a booking; None when it ran out and its slot was taken, or when it was cancelled."""
+    async def confirm(self, held: Booking, limit: DailyLimit | None = None) -> Booking | None:
+        """Make the hold a booking; None when it ran out and its slot was taken or its day filled, or when it was
+        cancelled."""
         async with self.db.tenant(self.tenant_id) as tx:
-            return await bookings.confirm(tx, held)
+            return await bookings.confirm(tx, held, limit=limit)
 
     async def move(
         self,
@@ -75,11 +82,14 @@ class AppointmentBook:
         buffer: timedelta,
         time_zone: str,
         details: Mapping[str, Any],
+        limit: DailyLimit | None = None,
     ) -> Booking | None:
-        """Move a confirmed booking into the slot, adding to its details; None when the slot is taken or the booking is
-        not confirmed any more."""
+        """Move a confirmed booking into the slot, adding to its details; None when the slot is taken, its day is full,
+        or the booking is not confirmed any more."""
         async with self.db.tenant(self.tenant_id) as tx:
-            moved = await bookings.move(tx, booking, slot, buffer=buffer, time_zone=time_zone, details=details)
+            moved = await bookings.move(
+                tx, booking, slot, buffer=buffer, time_zone=time_zone, details=details, limit=limit
+            )
             return await _recorded(tx, "booking.moved", moved, effect)
 
     async def cancel(self, booking: Booking, details: Mapping[str, Any], effect: Effect) -> Booking | None:
