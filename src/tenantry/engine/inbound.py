@@ -127,7 +127,8 @@ def clean_metadata(field_name: str, metadata: Mapping[str, Any]) -> Mapping[str,
         message = f"has more than {METADATA_BYTES:,} bytes as JSON; send what routing looks at"
     if message is not None:
         raise InvalidInput(f"`{field_name}` {message}.", errors=[FieldError(field_name, message)])
-    if metadata.get("time_zone") is not None and metadata["time_zone"] not in ZONES:
+    zone = metadata.get("time_zone")
+    if zone is not None and not (isinstance(zone, str) and zone in ZONES):
         at, message = (
             f"{field_name}.time_zone",
             "is no IANA time zone, such as Europe/London; correct it or leave it out",
