@@ -102,7 +102,7 @@ async def test_metadata_say_where_the_contact_is(call: Call, tenant: TenantForTe
     _, agent = await call(tenant.key, "POST", "/api/v1/agents", json={"definition": definition, "publish": True})
 
     async def zone_of(**more: object) -> str | None:
-        body = {"message": "Which times are free?", "agentId": agent["id"], "leadId": "ada", "conversationId": "c"}
+        body = {"message": "What times are free?", "agentId": agent["id"], "leadId": "ada", "conversationId": "c"}
         status, told = await call(tenant.key, "POST", "/api/agent/reply", json={**body, **more})
         assert status == 200, told
         return told["toolCalls"][-1]["output"].get("contact_time_zone")

@@ -7,7 +7,9 @@ _LENGTH = 10
 # Letters that are not among the symbols are what they look like.
 _LOOKS_LIKE = str.maketrans("OIL", "011")
 _SEPARATORS = re.compile(r"[\s\-]")
-_WRITTEN = re.compile(r"(?<![0-9A-Za-z-])[0-9A-Za-z]{4}[\s-]?[0-9A-Za-z]{4}[\s-]?[0-9A-Za-z]{2}(?![0-9A-Za-z-])")
+_EDGE = r"[0-9A-Za-z-]"
+_HYPHENATED = re.compile(rf"(?<!{_EDGE})[0-9A-Za-z]{{4}}-[0-9A-Za-z]{{4}}-[0-9A-Za-z]{{2}}(?!{_EDGE})")
+_SPACED = re.compile(rf"(?<!{_EDGE})[0-9A-Za-z](?:[ -]?[0-9A-Za-z]){{9}}(?!{_EDGE})")
 
 
 def reference_of(number: int) -> str:
@@ -24,9 +26,10 @@ def read_reference(text: str) -> str | None:
     return f"{symbols[:4]}-{symbols[4:8]}-{symbols[8:]}"
 
 
-def find_reference(text: str) -> str | None:
-    """The first code in what somebody says; a word of ten letters without a digit is none."""
-    for found in _WRITTEN.finditer(text):
+def take_reference(text: str, *, asked: bool) -> tuple[str, str] | None:
+    """The first code in what somebody says, and the rest of it. Without its hyphens a code is found only where it was
+    `asked` for: ten other letters and digits in a row may be anything."""
+    for found in (_SPACED if asked else _HYPHENATED).finditer(text):
         if any(symbol.isdigit() for symbol in found[0]) and (reference := read_reference(found[0])):
-            return reference
+            return reference, f"{text[: found.start()]} {text[found.end() :]}".strip()
     return None
