@@ -74,6 +74,7 @@ class Victim:
     tenant_id: UUID
     conversation_id: str
     booking_id: str
+    reference: str
 
 
 @dataclass
@@ -167,6 +168,7 @@ async def scene(home: Path, make_tenant: MakeTenant) -> AsyncIterator[Scene]:
             "forbidden": forbidden.url,
             "forbidden_port": port,
             **{f"{name}_booking": victim.booking_id for name, victim in victims.items()},
+            **{f"{name}_reference": victim.reference for name, victim in victims.items()},
             **{f"{name}_conversation": victim.conversation_id for name, victim in victims.items()},
         }
         session.headers["Authorization"] = f"Bearer {jon}"
@@ -216,5 +218,6 @@ async def _booked(session: aiohttp.ClientSession, key: str, agent_id: str, tenan
             assert response.status == 200, answer
         for call in answer["toolCalls"]:
             if call["output"]["status"] == "booked":
-                return Victim(tenant_id, answer["conversationId"], call["output"]["booking_id"])
+                booked = call["output"]
+                return Victim(tenant_id, answer["conversationId"], booked["booking_id"], booked["reference"])
     raise AssertionError(f"no booking: {answer}")

@@ -7,6 +7,8 @@ from uuid import UUID
 
 from tenantry.calendars.appointment_book import AppointmentBook, Effect
 from tenantry.calendars.remote import NoProviders, RemoteSides
+from tenantry.credentials.booking_references import BookingReferences
+from tenantry.credentials.master_key import ContactHasher, MasterKey
 from tenantry.domain.agent import Agent, AgentDefinition, AppointmentRules, Function, Variable, VariableType
 from tenantry.domain.booking import Interval
 from tenantry.domain.ids import new_id
@@ -20,6 +22,7 @@ from tenantry.storage.tenancy import Database
 from tenantry.tools.base import ToolContext
 from tenantry.tools.registry import call_tool
 
+REFERENCES = BookingReferences(ContactHasher(MasterKey(bytes(32))))
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)  # a Monday, 07:00 in New York
 HOUR = timedelta(hours=1)
 
@@ -55,6 +58,7 @@ class Party:
     contact_id: UUID
     conversation_id: UUID
     sides: RemoteSides = NO_SIDES
+    time_zone: str | None = None
 
     @property
     def tenant_id(self) -> UUID:
@@ -73,6 +77,8 @@ class Party:
             step=step,
             now=now,
             actor="key:test",
+            references=REFERENCES,
+            contact_time_zone=self.time_zone,
         )
 
     async def call(self, name: str, turn_id: UUID | None = None, **arguments: Any) -> ToolResult:

@@ -18,7 +18,15 @@ from tenantry.storage.repositories import bookings
 from tenantry.storage.tenancy import Database
 from tenantry.tools.registry import call_tool, tool_specs
 from tests.conftest import MakeTenant, TenantForTest
-from tests.integration.booking_parties import DEFINITION, NOW, Party, in_conversation, make_party, statuses
+from tests.integration.booking_parties import (
+    DEFINITION,
+    NOW,
+    REFERENCES,
+    Party,
+    in_conversation,
+    make_party,
+    statuses,
+)
 
 THREE = "2026-11-24T15:00"
 THREE_NY = "2026-11-24T15:00-05:00"
@@ -63,6 +71,7 @@ async def test_a_booking_lands_in_the_owners_calendar(party: Party) -> None:
         "start": THREE_NY,
         "end": FOUR_NY,
         "time_zone": "America/New_York",
+        "reference": REFERENCES.of(party.tenant_id, UUID(result.output["booking_id"])),
     }
     booking = await kept(party, result.output["booking_id"])
     assert booking.status is BookingStatus.CONFIRMED
@@ -400,10 +409,10 @@ async def test_what_models_are_shown(party: Party) -> None:
         assert spec.parameters["properties"]["user_id"]["default"] == str(party.agent.owner_member_id)
     own = {name: list(spec.parameters["properties"]) for name, spec in specs.items()}
     assert own == {
-        "check_availability": ["user_id", "start", "end"],
-        "set_appointment": ["property_address", "asking_price", "seen_by", "user_id", "start"],
-        "reschedule_appointment": ["user_id", "start", "booking_id"],
-        "cancel_appointment": ["user_id", "booking_id"],
+        "check_availability": ["user_id", "start", "end", "time_zone"],
+        "set_appointment": ["property_address", "asking_price", "seen_by", "user_id", "start", "time_zone"],
+        "reschedule_appointment": ["user_id", "start", "booking_id", "booking_reference", "time_zone"],
+        "cancel_appointment": ["user_id", "booking_id", "booking_reference"],
     }
     assert specs["set_appointment"].parameters["required"] == ["start", "property_address"]
     assert specs["reschedule_appointment"].parameters["required"] == ["start"]

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from tenantry.calendars.remote import Remote, RemoteSides
 from tenantry.calendars.settling import SETTLE
-from tenantry.domain.booking import Booking, BookingStatus, Interval
+from tenantry.domain.booking import Booking, BookingStatus, DailyLimit, Interval
 from tenantry.storage import jobs
 from tenantry.storage.repositories import audit, bookings, calendars, outbox
 from tenantry.storage.repositories.bookings import TAKEN, NewBooking
@@ -72,6 +72,12 @@ class AppointmentBook:
         async with self.db.tenant(self.tenant_id) as tx:
             return await bookings.busy(tx, self.id, starts, buffer=buffer, excluding=excluding)
 
+    async def counted(self, agent_id: UUID, window: Interval, excluding: UUID | None = None) -> list[datetime]:
+        """The starts in the window of the agent's appointments that count towards its days' limits, other than the
+        booking `excluding`."""
+        async with self.db.tenant(self.tenant_id) as tx:
+            return await bookings.counted(tx, self.id, agent_id, window, excluding=excluding)
+
     @property
     def settled_by_provider(self) -> bool:
         """Whether a booking is checked against the provider's calendars, and made in one, after it was held here."""
@@ -88,16 +94,16 @@ class AppointmentBook:
             return await bookings.changed_by(tx, effect.key, effect.turn_id)
 
     async def hold(self, new: NewBooking, hold_for: timedelta = bookings.HOLD_FOR) -> Booking | None:
-        """Keep the slot until it is confirmed or `hold_for` has passed; None when it is taken."""
+        """Keep the slot until it is confirmed or `hold_for` has passed; None when it is taken or its day is full."""
         async with self.db.tenant(self.tenant_id) as tx:
             return await bookings.hold(tx, new, hold_for=hold_for)
 
-    async def confirm(self, held: Booking) -> Booking | None:
-        """Make the hold a booking, or pending; None when it ran out and its slot was taken, or when it was cancelled
-        or declined. One that was confirmed before is given back as it is."""
+    async def confirm(self, held: Booking, limit: DailyLimit | None = None) -> Booking | None:
+        """Make the hold a booking, or pending; None when it ran out and its slot was taken or its day filled, or when
+        it was cancelled or declined. One that was confirmed before is given back as it is."""
         takes_bookings = self.remote.takes_bookings if self.remote else None
         async with self.db.tenant(self.tenant_id) as tx:
-            booked = await bookings.confirm(tx, held, takes_bookings.id if takes_bookings else None)
+            booked = await bookings.confirm(tx, held, takes_bookings.id if takes_bookings else None, limit=limit)
             if booked is not None and booked.status is BookingStatus.PENDING:
                 await jobs.enqueue(tx, SETTLE, booked.id)
             return booked
@@ -111,11 +117,14 @@ class AppointmentBook:
         buffer: timedelta,
         time_zone: str,
         details: Mapping[str, Any],
+        limit: DailyLimit | None = None,
     ) -> Booking | None:
-        """Move a booking into the slot, adding to its details; None when the slot is taken or the booking is neither
-        confirmed nor pending any more."""
+        """Move a booking into the slot, adding to its details; None when the slot is taken, its day is full, or the
+        booking is neither confirmed nor pending any more."""
         async with self.db.tenant(self.tenant_id) as tx:
-            moved = await bookings.move(tx, booking, slot, buffer=buffer, time_zone=time_zone, details=details)
+            moved = await bookings.move(
+                tx, booking, slot, buffer=buffer, time_zone=time_zone, details=details, limit=limit
+            )
             return await _recorded(tx, "booking.moved", moved, effect)
 
     async def cancel(self, booking: Booking, details: Mapping[str, Any], effect: Effect) -> Booking | None:

@@ -1,7 +1,8 @@
 """When an appointment is possible: business hours, rules and busy times to free starts. No I/O."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -11,7 +12,8 @@ from itertools import islice
 from zoneinfo import ZoneInfo
 
 from tenantry.domain.agent import WEEKDAYS, AgentDefinition
-from tenantry.domain.booking import Interval
+from tenantry.domain.booking import DailyLimit, Interval
+from tenantry.domain.closed_days import ClosedDays
 from tenantry.domain.opening_hours import open_time
 from tenantry.domain.wall_time import day_begins
 
@@ -28,15 +30,19 @@ class NotPossible(StrEnum):
     TOO_SOON = "too_soon"
     TOO_FAR = "too_far"
     OUTSIDE_BUSINESS_HOURS = "outside_business_hours"
+    HOLIDAY = "holiday"
+    DAY_FULL = "day_full"
     INVALID_TIME = "invalid_time"
     TAKEN = "taken"
 
 
 class Busy:
-    """The times at which a calendar is not free, each widened on both sides by the buffer between appointments."""
+    """The times at which a calendar is not free, each widened on both sides by the buffer between appointments, and the
+    wall days on which no further appointment may start."""
 
-    def __init__(self, intervals: Iterable[Interval], buffer: timedelta) -> None:
+    def __init__(self, intervals: Iterable[Interval], buffer: timedelta, full_days: Collection[date] = ()) -> None:
         """`intervals` may overlap and come in any order."""
+        self.full_days = frozenset(full_days)
         self._blocks = _merged(Interval(i.start - buffer, i.end + buffer) for i in intervals)
         self._ends = [block.end for block in self._blocks]
 
@@ -84,9 +90,27 @@ class Schedule:
         """The last instant at which an appointment may start, by the horizon."""
         return self.now.astimezone(UTC) + timedelta(days=self.agent.appointments.horizon_days)
 
-    def busy(self, intervals: Iterable[Interval]) -> Busy:
-        """The busy times under this agent's buffer."""
-        return Busy(intervals, self.buffer)
+    @cached_property
+    def closed_days(self) -> ClosedDays:
+        """The wall days on which no hours begin."""
+        return ClosedDays.of(self.agent.appointments)
+
+    def daily_limit(self, start: datetime) -> DailyLimit | None:
+        """What bounds the wall day on which an appointment at `start` counts; None for as many as there is room for."""
+        most = self.agent.appointments.daily_maximum
+        return None if most is None else DailyLimit(self.whole_days(Interval(start, start)), most)
+
+    def whole_days(self, window: Interval) -> Interval:
+        """The wall days of the window, the last one with its end included."""
+        days = _days(window, self.zone)
+        return Interval(day_begins(days[0], self.zone), day_begins(days[-1] + _DAY, self.zone))
+
+    def busy(self, intervals: Iterable[Interval], counted: Iterable[datetime] = ()) -> Busy:
+        """The busy times under this agent's buffer. `counted` are the starts of the appointments that count towards the
+        daily maximum, of whole days."""
+        booked = Counter(start.astimezone(self.zone).date() for start in counted)
+        most = self.agent.appointments.daily_maximum
+        return Busy(intervals, self.buffer, () if most is None else [day for day, n in booked.items() if n >= most])
 
     def appointment(self, start: datetime) -> Interval:
         """The appointment that starts then."""
@@ -101,8 +125,11 @@ class Schedule:
         if start > self.latest:
             return NotPossible.TOO_FAR
         wanted = self.appointment(start)
-        if not self._within_hours(wanted):
-            return NotPossible.OUTSIDE_BUSINESS_HOURS
+        day = start.astimezone(self.zone).date()
+        if not _covered(wanted, self._open_times(day)):
+            return NotPossible.HOLIDAY if day in self.closed_days else NotPossible.OUTSIDE_BUSINESS_HOURS
+        if day in busy.full_days:
+            return NotPossible.DAY_FULL
         return NotPossible.TAKEN if busy.meets(wanted) else None
 
     def around(self, wanted: datetime) -> Interval:
@@ -140,6 +167,8 @@ class Schedule:
 
     def _free_on(self, day: date, window: Interval, busy: Busy) -> list[datetime]:
         """The free starts on the grid on this day and in the window, sorted; hours of the day before may reach in."""
+        if day in busy.full_days:
+            return []
         open_times = self._open_times(day)
         begin = max(window.start, day_begins(day, self.zone))
         end = min(window.end, day_begins(day + _DAY, self.zone))
@@ -159,9 +188,6 @@ class Schedule:
         """The first of start, start + step, … that is not before `least`."""
         return max(start, start - (start - least) // self.step * self.step)
 
-    def _within_hours(self, wanted: Interval) -> bool:
-        return _covered(wanted, self._open_times(wanted.start.astimezone(self.zone).date()))
-
     def _open_times(self, day: date) -> list[Interval]:
         """All that may hold an appointment that starts on this day: it lasts 24 hours at most, hours of the day before
         may reach into the day, and hours that touch count as one."""
@@ -169,6 +195,8 @@ class Schedule:
 
     def _openings(self, *days: date) -> Iterator[Interval]:
         for day in days:
+            if day in self.closed_days:
+                continue
             for hours in self.agent.business_hours:
                 if WEEKDAYS[day.weekday()] in hours.days:
                     yield open_time(hours, day, self.zone)

@@ -168,8 +168,21 @@ class OpeningHours:
 
 
 @dataclass(frozen=True, slots=True)
+class Holidays:
+    """The public holidays of a country (ISO 3166), with `subdivision` those of a part of it besides: its code after
+    the country's, as "BE" of DE-BE."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = type_config
+
+    country: Annotated[str, MinLen(2), MaxLen(2)]
+    subdivision: Annotated[str, MinLen(1), MaxLen(16)] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AppointmentRules:
-    """How appointments are made."""
+    """How appointments are made. No hours begin on `holidays` and on what is `closed`: days ("2026-12-24") and spans of
+    days, the last one included ("2026-12-27/2027-01-02"). `daily_maximum` counts the agent's own appointments in its
+    owner's calendar that start on one day of the agent's zone."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = type_config
 
@@ -177,6 +190,9 @@ class AppointmentRules:
     buffer_minutes: Annotated[int, Ge(0), Le(24 * 60)] = 0
     notice_minutes: Annotated[int, Ge(0), Le(60 * 24 * 365)] = 0
     horizon_days: Annotated[int, Ge(1), Le(730)] = 90
+    holidays: Holidays | None = None
+    closed: Annotated[tuple[Annotated[str, MaxLen(21)], ...], MaxLen(200)] = ()
+    daily_maximum: Annotated[int, Ge(1), Le(1000)] | None = None
 
 
 # What becomes of a message while an earlier one of its conversation is being answered: it waits, it ends that answer

@@ -14,13 +14,14 @@ from tenantry.domain.agent import (
     Variable,
     VariableType,
 )
+from tenantry.domain.closed_days import closed_days_faults
 from tenantry.domain.errors import FieldError, InvalidInput
 from tenantry.domain.http_call_validation import http_call_faults, mcp_call_faults
 from tenantry.domain.opening_hours import hours_faults
 from tenantry.domain.wall_time import ZONES
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
-_RESERVED = frozenset({"user_id", "start", "end", "booking_id"})
+_RESERVED = frozenset({"user_id", "start", "end", "booking_id", "booking_reference", "time_zone"})
 _ANSWER_KEYS = frozenset({"system_response", "variables", "quick_replies"})
 _ANSWER_FUNCTION = "agent_answer"
 _BOUND = frozenset({"tenant", "conversation_id"})
@@ -51,6 +52,7 @@ def definition_faults(definition: AgentDefinition) -> Iterator[FieldError]:
     yield from _turn_field_faults(definition.turn_fields)
     for index, hours in enumerate(definition.business_hours):
         yield from hours_faults(f"business_hours.{index}", hours)
+    yield from closed_days_faults("appointments", definition.appointments)
 
 
 def _variable_faults(variables: Sequence[Variable]) -> Iterator[FieldError]:

@@ -28,6 +28,14 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
+class DailyLimit:
+    """At most `maximum` appointments of an agent in a calendar start in `day`."""
+
+    day: Interval
+    maximum: int
+
+
+@dataclass(frozen=True, slots=True)
 class Booking:
     """An appointment of a contact in the calendar of the agent's owner. Instants are UTC; `time_zone` is the IANA
     name in which they were agreed. `details` are the agent's variables by name; `remote_calendar_id` is the calendar at

@@ -16,7 +16,8 @@ class Conversation:
     """A contact's talk with one agent over one channel. `external_id` is the caller's own id of it. The owner is that
     of the agent when the conversation came to it, and is whom every tool acts for. `routed` is how it found the agent
     that it began with, None where that was not kept; `hand_offs` counts how often it went over to another since.
-    `contact_since` is when the contact was first met."""
+    `contact_since` is when the contact was first met; `contact_time_zone` the zone (IANA) that they are in, where that
+    was said."""
 
     tenant_id: UUID
     id: UUID
@@ -35,6 +36,7 @@ class Conversation:
     created_at: datetime
     updated_at: datetime
     contact_since: datetime
+    contact_time_zone: str | None = None
 
 
 class EventType(StrEnum):

@@ -12,6 +12,13 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 ZONES = frozenset(available_timezones())
 
 
+def parse_zone(name: str) -> ZoneInfo:
+    """The zone of an IANA name. Raises ValueError for any other text."""
+    if name not in ZONES:
+        raise ValueError("no IANA time zone, such as Europe/London")
+    return ZoneInfo(name)
+
+
 class NonexistentTime(ValueError):
     """A wall time that the clocks skip when they go forward."""
 

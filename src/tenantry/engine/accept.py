@@ -1,7 +1,7 @@
 """The first step of a turn: find whose conversation it is, and keep the message."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from tenantry.auth.budgets import Reservation
@@ -78,7 +78,7 @@ async def accept(tx: TenantTx, inbound: Inbound, intake: Intake) -> Accepted:
     """
     resources = intake.resources
     talk = await _talk(tx, inbound, resources)
-    conversation, agent = talk.conversation, talk.agent
+    conversation, agent = await _where_contact_is(tx, inbound, talk.conversation), talk.agent
     interrupted: Sequence[UUID] = ()
     if agent.definition.on_new_message == "reject" and await turns.unfinished(tx, conversation.id):
         raise TurnInProgress(retry_after=1)
@@ -111,6 +111,14 @@ async def accept(tx: TenantTx, inbound: Inbound, intake: Intake) -> Accepted:
             notices=talk.notices,
         )
     return Accepted(kept.turn, kept.seq, agent.id, work, interrupted)
+
+
+async def _where_contact_is(tx: TenantTx, inbound: Inbound, conversation: Conversation) -> Conversation:
+    zone = inbound.contact_time_zone
+    if zone is None or zone == conversation.contact_time_zone:
+        return conversation
+    await conversations.set_contact_time_zone(tx, conversation.id, zone)
+    return replace(conversation, contact_time_zone=zone)
 
 
 async def open_conversation(tx: TenantTx, inbound: Inbound, resources: Resources) -> Conversation:
@@ -215,6 +223,7 @@ async def _begun(tx: TenantTx, inbound: Inbound, identities: Sequence[contacts.I
         version=found.version,
         opened_by=None if inbound.principal.may_see(found.agent.owner_member_id) else inbound.principal.member_id,
         routed=found.routed,
+        contact_time_zone=inbound.contact_time_zone,
     )
     conversation = await conversations.create(tx, new)
     if conversation is None:

@@ -15,6 +15,7 @@ from email_validator import EmailNotValidError, validate_email
 from tenantry.domain.access import Principal
 from tenantry.domain.errors import FieldError, InvalidInput
 from tenantry.domain.storable import is_storable
+from tenantry.domain.wall_time import ZONES
 
 MESSAGE_LIMIT = 8_000
 ID_LIMIT = 200
@@ -29,7 +30,8 @@ class Inbound:
     """One message of a contact. `conversation_ref` and `lead_id` may be the caller's own ids; `lead_id` and
     `lead_email` identify the contact; `model` overrides the agent's for this turn. `conversation_id` names one that
     the principal can see by our own id, whoever its contact is. `purpose`, `language` (BCP 47), `tags` and `metadata`
-    (a JSON object) are what routing looks at when a conversation begins. `traceparent` continues a trace (W3C Trace
+    (a JSON object) are what routing looks at when a conversation begins; `time_zone` in the metadata is the contact's
+    (IANA) from then on, with every message. `traceparent` continues a trace (W3C Trace
     Context)."""
 
     principal: Principal
@@ -48,6 +50,11 @@ class Inbound:
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
     traceparent: str | None = None
+
+    @property
+    def contact_time_zone(self) -> str | None:
+        """The zone that the metadata says the contact is in."""
+        return self.metadata.get("time_zone")
 
     def fingerprint(self) -> bytes:
         """32 bytes that differ when the request does; equal ones may be answered with the same turn."""
@@ -111,7 +118,7 @@ def clean_tags(field_name: str, tags: list[str]) -> tuple[str, ...]:
 
 def clean_metadata(field_name: str, metadata: Mapping[str, Any]) -> Mapping[str, Any]:
     """The metadata as it came. Raises InvalidInput when it is nested more than 5 deep, has more than 8,192 bytes as
-    JSON, or holds a text or a number that JSON cannot say everywhere."""
+    JSON, or holds a text or a number that JSON cannot say everywhere, or a `time_zone` that is no IANA name."""
     if not metadata:
         return metadata
     message = _metadata_fault(metadata, METADATA_DEPTH)
@@ -120,6 +127,13 @@ def clean_metadata(field_name: str, metadata: Mapping[str, Any]) -> Mapping[str,
         message = f"has more than {METADATA_BYTES:,} bytes as JSON; send what routing looks at"
     if message is not None:
         raise InvalidInput(f"`{field_name}` {message}.", errors=[FieldError(field_name, message)])
+    zone = metadata.get("time_zone")
+    if zone is not None and not (isinstance(zone, str) and zone in ZONES):
+        at, message = (
+            f"{field_name}.time_zone",
+            "is no IANA time zone, such as Europe/London; correct it or leave it out",
+        )
+        raise InvalidInput(f"`{at}` {message}.", errors=[FieldError(at, message)])
     return metadata
 
 

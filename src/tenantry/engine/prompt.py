@@ -15,7 +15,7 @@ from tenantry.memory.section import memory_section
 @dataclass(frozen=True, slots=True)
 class Moment:
     """What a prompt tells of this very turn. `now` is aware, in the agent's zone; `contact_since` is when the contact
-    was first met, None for one who is new."""
+    was first met, None for one who is new; `contact_time_zone` is theirs (IANA), None where it is not known."""
 
     now: datetime
     known: Known
@@ -23,6 +23,7 @@ class Moment:
     contact_since: datetime | None = None
     memory: tuple[Block, ...] = ()
     notices: tuple[BookingNotice, ...] = ()
+    contact_time_zone: str | None = None
 
 
 def system_prompt(stable: str, definition: AgentDefinition, moment: Moment) -> str:
@@ -76,7 +77,8 @@ def _collect(definition: AgentDefinition) -> Iterator[str]:
 
 def _of_this_turn(definition: AgentDefinition, moment: Moment) -> Iterator[str]:
     since = f"first met on {moment.contact_since:%d %B %Y}" if moment.contact_since else "new"
-    yield f"# Contact\nReached over {moment.channel}; {since}."
+    zone = f"; in the time zone {moment.contact_time_zone}" if moment.contact_time_zone else ""
+    yield f"# Contact\nReached over {moment.channel}; {since}{zone}."
     if moment.known:
         facts = (
             f"{name}: {entry.value}" + ("" if entry.confirmed else " (not confirmed yet)")

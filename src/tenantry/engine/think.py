@@ -189,7 +189,15 @@ def _request(draft: Draft, resources: Resources, model: Model) -> ModelRequest:
     prompt = ""
     if model.name != FORM_POLICY:
         conversation = work.conversation
-        moment = Moment(now, draft.known, conversation.channel, conversation.contact_since, work.memory, work.notices)
+        moment = Moment(
+            now,
+            draft.known,
+            conversation.channel,
+            conversation.contact_since,
+            work.memory,
+            work.notices,
+            conversation.contact_time_zone,
+        )
         prompt = system_prompt(compiled.prompt, work.agent.definition, moment)
         draft.tools = compiled.tools
     messages = tuple(draft.messages)
@@ -206,6 +214,7 @@ def _request(draft: Draft, resources: Resources, model: Model) -> ModelRequest:
         user_id=str(work.conversation.owner_member_id or work.conversation.tenant_id),
         state=draft.policy_state,
         notices=work.notices,
+        contact_time_zone=work.conversation.contact_time_zone,
     )
     shown = model.prompt(request)
     if not draft.prompts or draft.prompts[-1] != shown:

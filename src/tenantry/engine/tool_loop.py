@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
 
+from tenantry.credentials.booking_references import BookingReferences
 from tenantry.domain.conversation import EventType
 from tenantry.domain.storable import storable
 from tenantry.domain.tools import ToolCallRequest, ToolResult
@@ -135,6 +136,8 @@ class Toolbox:
             step=step,
             now=datetime.now(UTC),
             actor=work.actor,
+            references=BookingReferences(self.resources.hasher),
+            contact_time_zone=work.conversation.contact_time_zone,
             repeated=repeated,
             secrets=self.resources.secrets.of(work.turn.tenant_id, work.conversation.owner_member_id),
         )

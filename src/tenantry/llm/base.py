@@ -27,7 +27,8 @@ class ChatMessage:
 class ModelRequest:
     """All a model may know for one step of a turn. `messages` ends with the contact's message, or with the results of
     the tools that the model asked for. `state` is what the same model left with `StateSaved`. `now` is aware, in the
-    agent's time zone. `user_id` is the owner that tools act for. `notices` are what the contact is to be told of."""
+    agent's time zone; `contact_time_zone` is the contact's (IANA), None where it is not known. `user_id` is the owner
+    that tools act for. `notices` are what the contact is to be told of."""
 
     agent: AgentDefinition
     system_prompt: str
@@ -38,6 +39,7 @@ class ModelRequest:
     user_id: str
     state: Mapping[str, Any] = field(default_factory=dict[str, Any])
     notices: tuple[BookingNotice, ...] = ()
+    contact_time_zone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from tenantry.calendars.remote import RemoteSides
+from tenantry.credentials.booking_references import BookingReferences
 from tenantry.domain.agent import Agent, Function
 from tenantry.domain.tools import ToolResult, ToolSpec
 from tenantry.outbound.client import OutboundHttp
@@ -33,7 +34,8 @@ class NoSecrets:
 class ToolContext:
     """For whom and in which step of which turn a tool runs; all of it comes from the conversation, nothing from the
     model. `step` is the same when the turn is run again; `now` is aware; `actor` is `kind:id` for the audit log;
-    `repeated` tells that an earlier attempt of the turn began the same call, and nobody knows how far it came."""
+    `references` gives bookings their codes; `contact_time_zone` is the contact's (IANA) where it is known; `repeated`
+    tells that an earlier attempt of the turn began the same call, and nobody knows how far it came."""
 
     db: Database
     outbound: OutboundHttp
@@ -46,6 +48,8 @@ class ToolContext:
     step: int
     now: datetime
     actor: str
+    references: BookingReferences
+    contact_time_zone: str | None = None
     repeated: bool = False
     secrets: Secrets = field(default_factory=NoSecrets)
 

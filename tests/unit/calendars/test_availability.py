@@ -1,6 +1,7 @@
 """Free starts: hours, rules, busy times and the days on which clocks change."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tenantry.calendars.availability import Busy, NotPossible, Schedule
-from tenantry.domain.agent import WEEKDAYS, AgentDefinition, AppointmentRules, OpeningHours
+from tenantry.domain.agent import WEEKDAYS, AgentDefinition, AppointmentRules, Holidays, OpeningHours
 from tenantry.domain.booking import Interval
 from tenantry.domain.wall_time import NonexistentTime, parse_instant
 
@@ -23,7 +24,7 @@ def schedule(
     hours: tuple[tuple[str, str], ...] = (("09:00", "17:00"),),
     now: str = "2026-01-01T00:00Z",
     days: tuple[str, ...] = WEEKDAYS,
-    **rules: int,
+    **rules: Any,
 ) -> Schedule:
     definition = AgentDefinition(
         name="Agent",
@@ -331,3 +332,67 @@ def _open_at(plan: Schedule, moment: datetime) -> bool:
             if opens_at - timedelta(hours=1) <= moment < closes_at:
                 return True
     return False
+
+
+def test_nothing_is_given_on_holidays_and_closed_days() -> None:
+    plan = schedule(length_minutes=60, holidays=Holidays("DE", "BE"), closed=("2026-12-28/2026-12-30",))
+    assert day_starts(plan, "2026-12-24") == day_starts(schedule(length_minutes=60), "2026-12-24")
+    for day in ("2026-12-25", "2026-12-28", "2026-12-30"):
+        assert day_starts(plan, day) == []
+        assert obstacle(plan, f"{day}T10:00Z") is NotPossible.HOLIDAY
+    assert obstacle(plan, "2026-12-31T10:00Z") is None
+    assert obstacle(plan, "2026-12-31T20:00Z") is NotPossible.OUTSIDE_BUSINESS_HOURS
+    nearest = {start.date().day for start in plan.nearest(at("2026-12-26T12:00Z"), NOTHING, 40)}
+    assert {24, 27} <= nearest
+    assert not nearest & {25, 26, 28, 29, 30}
+
+
+def test_a_closed_day_is_one_of_the_agents_zone_and_its_hours_are_those_that_begin_on_it() -> None:
+    plan = schedule(NEW_YORK, (("20:00", "02:00"),), length_minutes=60, closed=("2026-11-24",))
+    assert obstacle(plan, "2026-11-24T05:30Z") is None  # 00:30 of the 24th, from the evening before
+    assert obstacle(plan, "2026-11-25T02:00Z") is NotPossible.HOLIDAY  # 21:00 of the 24th
+    assert obstacle(plan, "2026-11-25T05:30Z") is NotPossible.OUTSIDE_BUSINESS_HOURS
+    assert obstacle(plan, "2026-11-26T02:00Z") is None
+
+
+def test_a_full_day_takes_no_more_and_the_next_one_does() -> None:
+    plan = schedule(NEW_YORK, length_minutes=60, daily_maximum=2)
+    two = [at("2026-11-24T14:00Z"), at("2026-11-24T20:00Z")]
+    full = plan.busy((), two)
+    assert plan.obstacle(at("2026-11-24T17:00Z"), full) is NotPossible.DAY_FULL
+    assert plan.obstacle(at("2026-11-25T17:00Z"), full) is None
+    assert plan.obstacle(at("2026-11-24T17:00Z"), plan.busy((), two[:1])) is None
+    offered = {start.astimezone(plan.zone).date() for start in plan.nearest(at("2026-11-24T17:00Z"), full, 50)}
+    assert date(2026, 11, 24) not in offered
+    assert {date(2026, 11, 23), date(2026, 11, 25)} <= offered
+
+
+def test_a_day_on_which_the_clocks_change_is_counted_whole() -> None:
+    plan = schedule(NEW_YORK, daily_maximum=1)
+    limit = plan.daily_limit(at("2026-11-01T05:30Z"))
+    assert limit is not None
+    assert (limit.maximum, limit.day) == (1, span("2026-11-01T04:00Z", "2026-11-02T05:00Z"))
+    assert schedule().daily_limit(at("2026-11-01T05:30Z")) is None
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from([NEW_YORK, LORD_HOWE, "Europe/Berlin"]),
+    st.sets(st.integers(0, 20), max_size=8),
+    st.lists(st.integers(0, 20 * 48), max_size=30),
+    st.integers(1, 3),
+)
+def test_no_offer_is_on_a_closed_or_a_full_day(zone: str, closed: set[int], booked: list[int], maximum: int) -> None:
+    first = date(2026, 10, 20)
+    days = tuple((first + timedelta(days=n)).isoformat() for n in closed)
+    plan = schedule(zone, (("22:00", "06:00"),), "2026-10-20T00:00Z", length_minutes=60, closed=days,
+                    daily_maximum=maximum, horizon_days=20)  # fmt: skip
+    counted = [at("2026-10-20T00:00Z") + timedelta(minutes=30 * n) for n in booked]
+    busy = plan.busy((), counted)
+    window = span("2026-10-20T00:00Z", "2026-11-12T00:00Z")
+    for start in plan.free_starts(window, busy, 200):
+        on = start.astimezone(plan.zone).date()
+        assert sum(c.astimezone(plan.zone).date() == on for c in counted) < maximum
+        opened = on if start.astimezone(plan.zone).hour >= 22 else on - timedelta(days=1)
+        assert opened.isoformat() not in days
+        assert plan.obstacle(start, busy) is None

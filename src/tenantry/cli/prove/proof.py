@@ -9,6 +9,7 @@ from tenantry.cli.prove.leftovers import remove_leftovers, running
 from tenantry.cli.prove.report import Report
 from tenantry.cli.prove.seeding import settle
 from tenantry.cli.prove.world import Estate, World, make_world, new_run_id
+from tenantry.credentials.booking_references import BookingReferences
 from tenantry.server.app import create_app
 from tenantry.server.runtime import Runtime
 from tenantry.server.serving import bind, serving
@@ -57,7 +58,9 @@ async def _attack(runtime: Runtime, estate: Estate, run_id: str, found: list[Cro
         # First of all: what an intruder sends becomes the intruder's own.
         found += await exports.attack(wire, world)
         found += await acts.attack(db, world.a.tenant_id, world.b.tenant_id)
-        found += await tools.attack(db, world, runtime.resources.secrets.of)
+        found += await tools.attack(
+            db, world, BookingReferences(runtime.resources.hasher), runtime.resources.secrets.of
+        )
         found += await sealed.attack(db, runtime.resources.vault, world)
         found += await purposes.attack(wire, world)
         # Before the routes, whose control makes another feed.

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from tenantry.calendars.remote import NoProviders, RemoteSides
 from tenantry.cli.prove.world import BLOCK, Party, World
+from tenantry.credentials.booking_references import BookingReferences
 from tenantry.domain.agent import Function, Header, HttpCall, McpCall
 from tenantry.domain.errors import NotFound
 from tenantry.domain.tools import ToolCallRequest, ToolResult
@@ -56,19 +57,27 @@ class _Acting:
         return replace(self, context=replace(self.context, agent=replace(self.context.agent, definition=changed)))
 
 
-async def _acting_as(
-    db: Database, outbound: OutboundHttp, party: Party, secrets_of: SecretsOf | None = None
-) -> _Acting:
+@dataclass(frozen=True, slots=True)
+class _Means:
+    """What every tool of the installation works with."""
+
+    db: Database
+    outbound: OutboundHttp
+    references: BookingReferences
+
+
+async def _acting_as(means: _Means, party: Party, secrets_of: SecretsOf | None = None) -> _Acting:
     """The party's agent in the party's conversation."""
-    async with db.tenant(party.tenant_id) as tx:
+    async with means.db.tenant(party.tenant_id) as tx:
         record = await agents.get(tx, party.agent_id, sees_only=None)
         conversation = await conversations.get(tx, party.conversation_id, sees_only=None)
     if record is None or conversation is None:
         raise NotFound
     context = ToolContext(
-        db=db,
-        outbound=outbound,
+        db=means.db,
+        outbound=means.outbound,
         calendars=RemoteSides(NoProviders()),
+        references=means.references,
         agent=record.draft(),
         conversation_id=conversation.id,
         owner_member_id=conversation.owner_member_id,
@@ -79,10 +88,12 @@ async def _acting_as(
         actor=f"conversation:{conversation.id}",
         secrets=secrets_of(party.tenant_id, party.member_id) if secrets_of else NoSecrets(),
     )
-    return _Acting(db, context, str(conversation.owner_member_id or conversation.tenant_id))
+    return _Acting(means.db, context, str(conversation.owner_member_id or conversation.tenant_id))
 
 
-async def attack(db: Database, world: World, secrets_of: SecretsOf | None = None) -> list[Crossing]:
+async def attack(
+    db: Database, world: World, references: BookingReferences, secrets_of: SecretsOf | None = None
+) -> list[Crossing]:
     """Try every tool with a forged user, another's booking, and arguments that nobody asked for.
 
     With `secrets_of`, which gives the secrets of a tenant's member or of the tenant itself, also with the name of
@@ -90,30 +101,32 @@ async def attack(db: Database, world: World, secrets_of: SecretsOf | None = None
     """
     outbound = OutboundHttp(NetworkPolicy())
     try:
-        return await _attack(db, outbound, world, secrets_of)
+        return await _attack(_Means(db, outbound, references), world, secrets_of)
     finally:
         await outbound.close()
 
 
-async def _attack(db: Database, outbound: OutboundHttp, world: World, secrets_of: SecretsOf | None) -> list[Crossing]:
+async def _attack(means: _Means, world: World, secrets_of: SecretsOf | None) -> list[Crossing]:
+    db = means.db
     # A time that could be booked: what is refused here is refused for the forgery.
     start = {"start": (datetime.now(UTC) + timedelta(days=3)).strftime("%Y-%m-%dT12:00")}
     found: list[Crossing] = []
     for intruder in (world.neighbour, world.b.first, world.b.own):
-        acting = await _acting_as(db, outbound, intruder)
+        acting = await _acting_as(means, intruder)
         for tool, arguments in _calls(intruder, start):
             for forged in (world.victim.member_id, world.a.tenant_id):
                 found.append(await _user_id(db, acting, world.victim, intruder, tool, arguments, str(forged)))
             for extra in ("owner", "owner_member_id", "calendar_id", "tenant_id", "contact_id", "agent_id"):
                 found.append(await _extra(db, acting, world.victim, intruder, tool, arguments, extra))
         found += await _bookings(db, acting, world.victim, intruder, start)
+        found += await _references(db, acting, world.victim, intruder, start)
         found.append(await _memory(db, acting, world.victim, intruder))
         found += [await _hand_off(acting, victim, intruder) for victim in (world.victim, world.a.own)]
         found += await _services(db, acting, world.victim, intruder)
         if secrets_of is not None:
-            found += await _secrets(await _acting_as(db, outbound, intruder, secrets_of), world.victim, intruder)
-    own = await _acting_as(db, outbound, world.victim)
-    other = await _acting_as(db, outbound, world.neighbour)
+            found += await _secrets(await _acting_as(means, intruder, secrets_of), world.victim, intruder)
+    own = await _acting_as(means, world.victim)
+    other = await _acting_as(means, world.neighbour)
     # The right owner with another contact, and another owner with the very contact.
     to_other = replace(own, context=replace(own.context, contact_id=other.context.contact_id))
     of_other = replace(other, context=replace(other.context, contact_id=own.context.contact_id))
@@ -190,6 +203,21 @@ async def _bookings(
         changed = await _difference(db, victim, intruder, before)
         of = "another contact's" if intruder is victim else "the victim's"
         what = f"{tool}, booking_id is {of}"
+        found.append(_verdict(what, intruder, "not_found", result, changed, wanted=frozenset({"not_found"})))
+    return found
+
+
+async def _references(
+    db: Database, acting: _Acting, victim: Party, intruder: Party, start: dict[str, str]
+) -> list[Crossing]:
+    """The code of the victim's booking, which opens nothing but its own owner's calendar."""
+    found: list[Crossing] = []
+    reference = acting.context.references.of(victim.tenant_id, victim.booking_id)
+    for tool, arguments in (("cancel_appointment", {}), ("reschedule_appointment", start)):
+        before = await _state(db, victim, intruder)
+        result = await acting.tool(tool, booking_reference=reference, **arguments)
+        changed = await _difference(db, victim, intruder, before)
+        what = f"{tool}, booking_reference is the victim's"
         found.append(_verdict(what, intruder, "not_found", result, changed, wanted=frozenset({"not_found"})))
     return found
 

@@ -101,7 +101,7 @@ def _heard_cancel_answer(turn: Turn, intents: frozenset[Intent]) -> bool:
     state = turn.state
     if intents & {Intent.YES, Intent.CANCEL, Intent.RETRY} and Intent.NO not in intents:
         state.expecting = ""
-        turn.ask_tool(CANCEL, _booking_id(turn))
+        turn.ask_tool(CANCEL, which(turn))
         return True
     if Intent.NO in intents:
         state.expecting = ""
@@ -117,7 +117,10 @@ def _heard_cancel_answer(turn: Turn, intents: frozenset[Intent]) -> bool:
     return True
 
 
-def _booking_id(turn: Turn) -> dict[str, str]:
+def which(turn: Turn) -> dict[str, str]:
+    """How a tool is told which appointment is meant: by the contact's code, or by its id."""
+    if turn.state.reference:
+        return {"booking_reference": turn.state.reference}
     appointment = turn.state.appointment
     return {"booking_id": appointment.booking_id} if appointment and appointment.booking_id else {}
 
@@ -126,7 +129,7 @@ def _wants_move(turn: Turn, intents: frozenset[Intent], readings: Readings) -> b
     state = turn.state
     if state.moving:
         return False
-    if state.appointment:
+    if state.appointment or state.reference:
         return Intent.MOVE in intents or (readings.when is not None and Intent.CORRECTION in intents)
     fresh = state.wanted.empty and not state.offers and not turn.known
     return Intent.MOVE in intents and fresh and MOVE in turn.tools
@@ -163,7 +166,7 @@ def _asks_to_move(turn: Turn, intents: frozenset[Intent], readings: Readings) ->
     if not wish.start or wall_time(wish.start) == booked or intents & {Intent.BYE, Intent.THANKS, Intent.TIMES}:
         return False
     state.moving, state.expecting, state.offers = True, "slot", [wish.start]
-    turn.say("move_sure", when=turn.say_moment(wall_time(wish.start)))
+    turn.say("move_sure", when=turn.say_both(wall_time(wish.start)))
     turn.offer_replies(turn.phrase("yes"), turn.phrase("no"))
     return True
 
@@ -225,7 +228,8 @@ def settle_time(turn: Turn, intents: frozenset[Intent], readings: Readings, *, m
         return
     if wish.start:
         state.expecting, state.asked, state.offers, state.searched = "", "", [], False
-        values = _booking_id(turn) if state.moving else booked_values(turn)
+        # With its zone, since an appointment may have been agreed in another one.
+        values = {**which(turn), "time_zone": turn.zone.key} if state.moving else booked_values(turn)
         turn.ask_tool(tool, {**values, "start": wish.start})
     elif state.offers and (missed or readings.when is None):
         _offer_again(turn)
@@ -293,7 +297,7 @@ def offer(turn: Turn, slots: list[str], *, nearest: bool = False) -> None:
     turn.state.offers = slots
     turn.state.expecting, turn.state.misses, turn.state.asked = "slot", 0, ""
     if len(slots) == 1:
-        turn.say("nearest_one" if nearest else "offer_one", slot=turn.say_moment(wall_time(slots[0])))
+        turn.say("nearest_one" if nearest else "offer_one", slot=turn.say_both(wall_time(slots[0])))
     else:
         turn.say("nearest" if nearest else "offer", turn.state.turns, slots=_list(turn, slots))
     _offer_replies(turn)
@@ -301,11 +305,13 @@ def offer(turn: Turn, slots: list[str], *, nearest: bool = False) -> None:
 
 def _list(turn: Turn, slots: list[str]) -> str:
     """Times by day: "Tuesday 24 November at 9:00 am, 10:00 am or 1:00 pm; Wednesday 25 November at 9:00 am"."""
-    days: dict[date, list[str]] = {}
-    for offered in slots:
-        moment = wall_time(offered)
-        days.setdefault(moment.date(), []).append(turn.say_time(moment.time()))
-    spoken = [turn.phrase("at", day=turn.say_day(day), time=turn.language.either(times)) for day, times in days.items()]
+    days: dict[date, list[datetime]] = {}
+    for moment in map(wall_time, slots):
+        days.setdefault(moment.date(), []).append(moment)
+    spoken: list[str] = []
+    for day, moments in days.items():
+        times = turn.language.either([turn.say_time(moment.time()) for moment in moments])
+        spoken.append(turn.beside_owners(turn.phrase("at", day=turn.say_day(day), time=times), moments))
     return "; ".join(spoken)
 
 

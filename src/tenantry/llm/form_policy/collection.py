@@ -4,7 +4,7 @@ from tenantry.domain.agent import Variable, VariableType
 from tenantry.llm.form_policy.language import Intent
 from tenantry.llm.form_policy.reading import Reading, Readings, same
 from tenantry.llm.form_policy.state import Wish
-from tenantry.llm.form_policy.turn import SET, Turn
+from tenantry.llm.form_policy.turn import SET, Turn, wall_time
 
 _READ_BACK = frozenset({VariableType.EMAIL, VariableType.PHONE, VariableType.ADDRESS})
 _SPOKEN_READ_BACK = frozenset({VariableType.NAME, VariableType.MONEY, VariableType.NUMBER})
@@ -59,6 +59,10 @@ def note_slot(turn: Turn) -> None:
     if wish.empty and appointment:
         day, _, at = appointment.start.partition("T")
         wish = Wish(day=day, at=at)
+    if wish.start:
+        # Values are in the agent's zone, wherever the contact is.
+        start = turn.owners_time(wall_time(wish.start))
+        wish = Wish(day=start.date().isoformat(), at=f"{start:%H:%M}")
     for name in turn.slot_names:
         variable = turn.agent.variable(name)
         if variable is None:

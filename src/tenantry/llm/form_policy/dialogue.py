@@ -5,6 +5,7 @@ import json
 from tenantry.domain.agent import Function, Variable, VariableType
 from tenantry.domain.tools import ToolResult
 from tenantry.llm.form_policy.appointments import heard_about_appointment, heard_choice, settle_time
+from tenantry.llm.form_policy.codes import heard_code, take_code, without_code
 from tenantry.llm.form_policy.collection import acknowledge, ask, books, next_variable, note_values, skip
 from tenantry.llm.form_policy.confirmation import corrections, heard_confirmation, named_wrong, read_back
 from tenantry.llm.form_policy.handing_over import heard_hand_off
@@ -62,7 +63,13 @@ def hear_message(turn: Turn, content: str) -> None:
             turn.rotate("nothing_heard")
         advance(turn, _NOTHING, Readings(), missed=not first)
         return
+    without = take_code(turn, message)
+    if without is None:
+        without_code(turn)
+    message = without or message
     intents = turn.language.intents(message.original)
+    if without is not None and heard_code(turn, intents):
+        return
     asked = turn.agent.variable(state.asked) if state.expecting == "variable" else None
     if first and _tells(message, intents):
         asked = next_variable(turn)

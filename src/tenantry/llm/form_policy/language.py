@@ -53,7 +53,8 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """What dates and times are read against: now in the agent's zone, its opening hours, the order of day and month."""
+    """What dates and times are read against: now in the contact's zone or else the agent's, the agent's opening hours,
+    the order of day and month."""
 
     now: datetime
     hours: tuple[OpeningHours, ...]

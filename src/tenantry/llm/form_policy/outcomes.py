@@ -6,12 +6,15 @@ from typing import Any, cast
 
 from tenantry.domain.tools import ToolResult
 from tenantry.llm.form_policy.appointments import check, offer
+from tenantry.llm.form_policy.codes import TOO_MANY, ask_code
 from tenantry.llm.form_policy.collection import note_slot
 from tenantry.llm.form_policy.handing_over import told_hand_off
 from tenantry.llm.form_policy.state import Appointment, Wish
 from tenantry.llm.form_policy.turn import CANCEL, CHECK, HAND_OFF, MOVE, SET, Turn, wall_time
 
-_REASONS = frozenset({"taken", "outside_business_hours", "past", "too_soon", "too_far", "invalid_time"})
+_REASONS = frozenset(
+    {"taken", "outside_business_hours", "past", "too_soon", "too_far", "invalid_time", "holiday", "day_full"}
+)
 _MAX_OFFERS = 4
 _MAX_SHOWN = 8
 _HIDDEN = frozenset({"status", "service_status", "user_id", "reason", "code"})
@@ -30,9 +33,11 @@ def tell(turn: Turn, name: str, result: ToolResult) -> None:
 
 def _told_booking(turn: Turn, result: ToolResult) -> None:
     if result.status == "booked" and _keep(turn, result):
-        _say_done(turn, "booked")
+        turn.state.reference = ""
+        _say_done(turn, "booked", str(result.output.get("reference") or ""))
     elif result.status == "requested" and _keep(turn, result):
-        _say_done(turn, "requested")
+        turn.state.reference = ""
+        _say_done(turn, "requested", str(result.output.get("reference") or ""))
     elif result.status == "unavailable":
         _told_unavailable(turn, result)
     elif result.status == "refused":
@@ -51,65 +56,69 @@ def _told_move(turn: Turn, result: ToolResult) -> None:
     elif result.status == "unavailable":
         _told_unavailable(turn, result)
     elif result.status == "not_found":
-        turn.state.moving, turn.state.wanted, turn.state.appointment = False, Wish(), None
-        turn.say("not_found")
+        ask_code(turn)
     elif result.status == "refused":
         turn.state.moving, turn.state.wanted = False, Wish()
-        turn.say("cannot_move")
+        _say_refused(turn, result, "cannot_move")
     else:
         turn.state.expecting = "retry"
         turn.say("move_failed")
 
 
 def _keep(turn: Turn, result: ToolResult) -> bool:
-    start = _moments([result.output.get("start")])
+    start = _moments([_told(turn, result, "start")])
     if not start:
         return False
-    zone = result.output.get("time_zone")
     booking_id = result.output.get("booking_id")
-    turn.state.appointment = Appointment(str(booking_id or ""), start[0], str(zone or turn.agent.time_zone))
+    turn.state.appointment = Appointment(str(booking_id or ""), start[0], turn.zone.key)
     turn.state.wanted, turn.state.offers, turn.state.moving = Wish(), [], False
     turn.state.expecting = ""
     return True
 
 
-def _say_done(turn: Turn, key: str) -> None:
+def _say_done(turn: Turn, key: str, reference: str = "") -> None:
     appointment = turn.state.appointment
     if appointment:
-        when = turn.say_moment(wall_time(appointment.start))
-        zone = turn.language.say_zone(appointment.time_zone)
-        turn.say(key, when=f"{when} ({zone})")
+        when = turn.say_both(wall_time(appointment.start))
+        zone = "" if turn.zone.key != turn.owners_zone.key else f" ({turn.language.say_zone(turn.zone.key)})"
+        turn.say(key, when=f"{when}{zone}")
+    if reference and turn.tools & {MOVE, CANCEL}:
+        turn.say("reference", code=reference)
     turn.state.done = True
     turn.rotate("anything_else")
 
 
 def _told_cancelled(turn: Turn, result: ToolResult) -> None:
     if result.status == "cancelled":
-        start = _moments([result.output.get("start")])
+        start = _moments([_told(turn, result, "start")])
         if start:
             turn.say("cancelled", when=turn.say_start(start[0]))
         else:
             turn.say("cancelled_plain")
-        turn.state.appointment, turn.state.done = None, True
+        turn.state.appointment, turn.state.reference, turn.state.done = None, "", True
         turn.rotate("anything_else")
     elif result.status == "not_found":
-        turn.state.appointment = None
-        turn.say("not_found")
+        ask_code(turn)
     elif result.status == "refused":
-        turn.say("cannot_cancel")
+        _say_refused(turn, result, "cannot_cancel")
     else:
         turn.state.expecting = "cancel"
         turn.say("cancel_failed")
 
 
+def _say_refused(turn: Turn, result: ToolResult, key: str) -> None:
+    turn.state.reference = ""
+    turn.say("too_many_codes" if result.output.get("reason") == TOO_MANY else key)
+
+
 def _told_unavailable(turn: Turn, result: ToolResult) -> None:
     wish, reason = turn.state.wanted, str(result.output.get("reason"))
-    when = turn.say_moment(wall_time(wish.start)) if wish.start else turn.phrase("then")
+    when = turn.say_both(wall_time(wish.start)) if wish.start else turn.phrase("then")
     hours = turn.language.say_hours(turn.agent.business_hours, turn.agent.region)
     line = turn.phrase(reason if reason in _REASONS else "unavailable", when=when, hours=hours)
     turn.lines.append(line[:1].upper() + line[1:])
     turn.state.wanted = Wish(day=wish.day)
-    slots = _moments(result.output.get("alternatives"))[:_MAX_OFFERS]
+    slots = _moments(_told(turn, result, "alternatives"))[:_MAX_OFFERS]
     if slots:
         offer(turn, slots, nearest=True)
     else:
@@ -123,7 +132,7 @@ def _told_free(turn: Turn, result: ToolResult) -> None:
         state.expecting = "slot"
         turn.say("check_failed")
         return
-    free = _moments(result.output.get("free"))
+    free = _moments(_told(turn, result, "free"))
     fitting = [moment for moment in free if wish.fits(wall_time(moment))]
     if fitting:
         offer(turn, _spread(fitting))
@@ -147,6 +156,12 @@ def _spread(slots: list[str]) -> list[str]:
         return slots
     step = (len(slots) - 1) / (_MAX_OFFERS - 1)
     return [slots[round(index * step)] for index in range(_MAX_OFFERS)]
+
+
+def _told(turn: Turn, result: ToolResult, name: str) -> Any:
+    """What a tool tells of the instants of this name, in the zone of the conversation's wall times."""
+    theirs = result.output.get("contact_time_zone") == turn.zone.key
+    return result.output.get(f"contact_{name}" if theirs else name)
 
 
 def _moments(value: Any) -> list[str]:

@@ -11,7 +11,7 @@ from tenantry.llm.form_policy.language import When
 
 VERSION = 1
 
-Expecting = Literal["", "variable", "confirm", "correction", "slot", "cancel", "retry"]
+Expecting = Literal["", "variable", "confirm", "correction", "slot", "cancel", "retry", "code"]
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ def _hhmm(at: time) -> str:
 
 @dataclass(slots=True)
 class Appointment:
-    """The appointment that this conversation made."""
+    """The appointment that this conversation made; `start` is wall time in `time_zone`."""
 
     booking_id: str = ""
     start: str = ""
@@ -77,7 +77,7 @@ class DialogueState:
     """`asked` is the variable asked for last, `misses` how often its answers were not understood, `offered` the
     optional ones asked, `confirming` those being read back, `offers` free slots told last, `moving` whether the wanted
     time is for the appointment that is there, `called` what tools were called with, `partial` half an answer to
-    `asked`."""
+    `asked`, `reference` the code of an appointment that the contact gave, `zone` the zone of all wall times."""
 
     expecting: Expecting = ""
     asked: str = ""
@@ -95,6 +95,8 @@ class DialogueState:
     appointment: Appointment | None = None
     called: dict[str, str] = field(default_factory=dict[str, str])
     read_back: bool = False
+    reference: str = ""
+    zone: str = ""
 
 
 _HINTS = get_type_hints(DialogueState)

@@ -1,13 +1,16 @@
 """One step of the form policy while it is being thought out."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, time
 from functools import cached_property
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from tenantry.domain.agent import Variable, VariableType
 from tenantry.domain.tools import ToolCallRequest
 from tenantry.domain.values import VariableValue
+from tenantry.domain.wall_time import ZONES
 from tenantry.llm.base import ModelEvent, ModelRequest, QuickReplies, StateSaved, TextDelta, VariableNoted
 from tenantry.llm.form_policy.language import Clock, Language
 from tenantry.llm.form_policy.languages import load_language
@@ -39,12 +42,25 @@ class Turn:
         self.known: dict[str, VariableValue] = dict(request.known)
         self.tools = frozenset(tool.name for tool in request.tools)
         self.day_first = request.agent.region not in _MONTH_FIRST
-        self.clock = Clock(request.now, request.agent.business_hours, self.day_first)
+        self.owners_zone = ZoneInfo(request.agent.time_zone)
+        self.zone = ZoneInfo(request.contact_time_zone) if request.contact_time_zone else self.owners_zone
+        self._settle_zone()
+        self.clock = Clock(request.now.astimezone(self.zone), request.agent.business_hours, self.day_first)
         self.lines: list[str] = []
         self.quick: tuple[str, ...] = ()
         self.call: ToolCallRequest | None = None
         self.progress = False
         self._notes: dict[str, VariableValue | None] = {}
+
+    def _settle_zone(self) -> None:
+        """Wall times are the contact's; those that were said in another zone of theirs do not hold any more."""
+        state, zone = self.state, self.zone.key
+        if state.zone not in {"", zone}:
+            state.wanted, state.offers = Wish(), []
+        if (booked := state.appointment) and booked.time_zone in ZONES and booked.time_zone != zone:
+            start = wall_time(booked.start).replace(tzinfo=ZoneInfo(booked.time_zone)).astimezone(self.zone)
+            state.appointment = replace(booked, start=f"{start:%Y-%m-%dT%H:%M}", time_zone=zone)
+        state.zone = zone
 
     # What is known
 
@@ -158,9 +174,30 @@ class Turn:
         """ "Tuesday 24 November at 3:00 pm"."""
         return self.phrase("at", day=self.say_day(moment.date()), time=self.say_time(moment.time()))
 
+    def owners_time(self, moment: datetime) -> datetime:
+        """The wall time that it is in the agent's zone at this one of the contact's."""
+        return moment.replace(tzinfo=self.zone).astimezone(self.owners_zone).replace(tzinfo=None)
+
+    def say_both(self, moment: datetime) -> str:
+        """As `say_moment`; for a contact in another zone than the agent's, in both."""
+        return self.beside_owners(self.say_moment(moment), [moment])
+
+    def beside_owners(self, said: str, moments: Sequence[datetime]) -> str:
+        """Times of one day as they were `said`; for a contact in another zone than the agent's, with what they are
+        there: "… at 3:00 pm your time (America/New_York), 9:00 pm Berlin time"."""
+        if self.zone.key == self.owners_zone.key:
+            return said
+        there = [(moment, self.owners_time(moment)) for moment in moments]
+        times = [
+            self.say_time(theirs.time()) if theirs.date() == moment.date() else self.say_moment(theirs)
+            for moment, theirs in there
+        ]
+        zone = self.language.say_zone(self.owners_zone.key)
+        return self.phrase("both_zones", when=said, zone=self.zone.key, there=self.language.either(times), owners=zone)
+
     def say_start(self, start: str) -> str:
         """ "on Tuesday 24 November at 3:00 pm", of a wall time."""
-        return self.phrase("on_day", day=self.say_moment(wall_time(start)))
+        return self.phrase("on_day", day=self.say_both(wall_time(start)))
 
     def say_wish(self, wish: Wish) -> str:
         """A wish as far as it goes."""
@@ -206,7 +243,7 @@ class Turn:
 
 
 def wall_time(moment: str) -> datetime:
-    """The wall time of an ISO moment of the agent's zone, without its offset.
+    """The wall time of an ISO moment, without its offset.
 
     Raises ValueError for a text that is no moment.
     """

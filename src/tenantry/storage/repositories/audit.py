@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -49,6 +49,18 @@ async def record(
         action,
         target,
         dict(details or {}),
+    )
+
+
+async def effects(tx: TenantTx, *, action: str, target: str, within: timedelta) -> int:
+    """How many effects of turns did this to the target of late; one that was made again counts once."""
+    return await tx.value(
+        "SELECT count(DISTINCT details ->> 'effect_key') FROM audit_log WHERE tenant_id = $1 AND target = $2 "
+        "AND action = $3 AND at > clock_timestamp() - $4::interval",
+        tx.tenant_id,
+        target,
+        action,
+        within,
     )
 
 

@@ -1,14 +1,14 @@
 """Bookings: no two live ones of a calendar overlap, and an effect that is made again finds what it made before."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from tenantry.domain.booking import Booking, BookingStatus, Interval
+from tenantry.domain.booking import Booking, BookingStatus, DailyLimit, Interval
 from tenantry.domain.ids import new_id
 from tenantry.storage.repositories import calendars
 from tenantry.storage.tenancy import Row, TenantTx
@@ -23,13 +23,16 @@ COLUMNS = (
 TAKEN = frozenset({BookingStatus.CONFIRMED, BookingStatus.PENDING})
 # What is in a remote calendar is to be changed there too.
 _WANTED = "wanted = wanted + CASE WHEN remote_calendar_id IS NULL THEN 0 ELSE 1 END"
+# Of `bookings o`, those that count towards a day's limit.
+_COUNTS = "(o.status IN ('pending', 'confirmed') OR (o.status = 'held' AND o.hold_expires_at > clock_timestamp()))"
 _object = msgspec.json.Decoder(dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
 class NewBooking:
-    """A booking to be held. `buffer` is the least gap to any other; `effect_key` names the effect for ever: holding
-    again under the same key gives the same booking."""
+    """A booking to be held. `buffer` is the least gap to any other, `limit` bounds the day that it is on; `effect_key`
+    names the effect for ever: holding again under the same key gives the same booking, whatever its `id`.
+    `reference_hash` finds it by the code that the contact is told."""
 
     effect_key: str
     calendar_id: UUID
@@ -41,6 +44,9 @@ class NewBooking:
     time_zone: str
     title: str
     details: Mapping[str, Any]
+    limit: DailyLimit | None = None
+    reference_hash: bytes | None = None
+    id: UUID = field(default_factory=new_id)
 
 
 def booking_from(row: Row) -> Booking:
@@ -76,8 +82,22 @@ def clear(calendar: str, booking: str, start: str, end: str, buffer: str) -> str
     )
 
 
+def _has_room(booking: str, calendar: str, agent: str, limit: int) -> str:
+    """The condition that the day of the limit, whose three parameters begin at `limit`, has room for the booking. The
+    other arguments are SQL."""
+    return (
+        f"(${limit}::int IS NULL OR ${limit}::int > (SELECT count(*) FROM bookings o WHERE o.tenant_id = $1 "
+        f"AND o.calendar_id = {calendar} AND o.agent_id = {agent} AND o.id <> {booking} AND {_COUNTS} "
+        f"AND o.starts_at >= ${limit + 1}::timestamptz AND o.starts_at < ${limit + 2}::timestamptz))"
+    )
+
+
+def _parameters(limit: DailyLimit | None) -> tuple[int | None, datetime | None, datetime | None]:
+    return (limit.maximum, limit.day.start, limit.day.end) if limit else (None, None, None)
+
+
 async def hold(tx: TenantTx, new: NewBooking, *, hold_for: timedelta = HOLD_FOR) -> Booking | None:
-    """Hold the slot, for `hold_for` unless it is confirmed; None when it is taken.
+    """Hold the slot, for `hold_for` unless it is confirmed; None when it is taken or its day is full.
 
     Whatever was made under the same effect key before is given back as it is now, even cancelled.
     """
@@ -89,13 +109,14 @@ async def hold(tx: TenantTx, new: NewBooking, *, hold_for: timedelta = HOLD_FOR)
     # ON CONFLICT: who does not lock the calendar is still held off by the constraint, and then it is taken as well.
     row = await tx.row(
         "INSERT INTO bookings AS b (tenant_id, id, calendar_id, agent_id, contact_id, conversation_id, effect_key, "
-        "status, starts_at, ends_at, blocked, time_zone, hold_expires_at, title, details) "
+        "status, starts_at, ends_at, blocked, time_zone, hold_expires_at, title, details, reference_hash) "
         "SELECT $1, $2, $3, $4, $5, $6, $7, 'held', $8, $9, tstzrange($8, $9::timestamptz + $10::interval), $11, "
-        "clock_timestamp() + $12::interval, $13, $14 "
+        "clock_timestamp() + $12::interval, $13, $14, $15 "
         f"WHERE {clear('$3', '$2', '$8::timestamptz', '$9::timestamptz', '$10::interval')} "
+        f"AND {_has_room('$2', '$3', '$4', limit=16)} "
         f"ON CONFLICT DO NOTHING RETURNING {COLUMNS}",
         tx.tenant_id,
-        new_id(),
+        new.id,
         new.calendar_id,
         new.agent_id,
         new.contact_id,
@@ -108,13 +129,17 @@ async def hold(tx: TenantTx, new: NewBooking, *, hold_for: timedelta = HOLD_FOR)
         hold_for,
         new.title,
         new.details,
+        new.reference_hash,
+        *_parameters(new.limit),
     )
     return booking_from(row) if row else None
 
 
-async def confirm(tx: TenantTx, booking: Booking, remote_calendar_id: UUID | None = None) -> Booking | None:
+async def confirm(
+    tx: TenantTx, booking: Booking, remote_calendar_id: UUID | None = None, *, limit: DailyLimit | None = None
+) -> Booking | None:
     """Make a held booking firm, or pending where it is to go to a remote calendar; an expired one too while nobody took
-    its slot. None when the slot is gone."""
+    its slot and its day has room. None when the slot is gone."""
     await calendars.lock(tx, booking.calendar_id)
     await _expire(tx, booking.calendar_id, Interval(booking.starts_at, booking.ends_at))
     buffer = "upper(b.blocked) - b.ends_at"
@@ -122,20 +147,30 @@ async def confirm(tx: TenantTx, booking: Booking, remote_calendar_id: UUID | Non
         "UPDATE bookings b SET status = CASE WHEN $3::uuid IS NULL THEN 'confirmed' ELSE 'pending' END, "
         "remote_calendar_id = $3, wanted = CASE WHEN $3::uuid IS NULL THEN 0 ELSE 1 END, hold_expires_at = NULL, "
         "updated_at = now() WHERE b.tenant_id = $1 AND b.id = $2 AND b.status IN ('held', 'expired') "
-        f"AND {clear('b.calendar_id', 'b.id', 'b.starts_at', 'b.ends_at', buffer)}",
+        f"AND {clear('b.calendar_id', 'b.id', 'b.starts_at', 'b.ends_at', buffer)} "
+        f"AND (b.status = 'held' OR {_has_room('b.id', 'b.calendar_id', 'b.agent_id', limit=4)})",
         tx.tenant_id,
         booking.id,
         remote_calendar_id,
+        *_parameters(limit),
     )
     now = await get(tx, booking.id)
     return now if now and now.status in TAKEN else None
 
 
 async def move(
-    tx: TenantTx, booking: Booking, slot: Interval, *, buffer: timedelta, time_zone: str, details: Mapping[str, Any]
+    tx: TenantTx,
+    booking: Booking,
+    slot: Interval,
+    *,
+    buffer: timedelta,
+    time_zone: str,
+    details: Mapping[str, Any],
+    limit: DailyLimit | None = None,
 ) -> Booking | None:
     """Put a booking into another slot of its calendar and add to its details, in one statement; one that is in a remote
-    calendar is pending then. None when the slot is taken or the booking is neither confirmed nor pending any more."""
+    calendar is pending then. None when the slot is taken, its day is full, or the booking is neither confirmed nor
+    pending any more."""
     await calendars.lock(tx, booking.calendar_id)
     await _expire(tx, booking.calendar_id, slot)
     row = await tx.row(
@@ -146,6 +181,7 @@ async def move(
         f"status = CASE WHEN remote_calendar_id IS NULL THEN 'confirmed' ELSE 'pending' END, {_WANTED} "
         "WHERE b.tenant_id = $1 AND b.id = $2 AND b.status IN ('confirmed', 'pending') "
         f"AND {clear('b.calendar_id', 'b.id', '$3::timestamptz', '$4::timestamptz', '$5::interval')} "
+        f"AND {_has_room('b.id', 'b.calendar_id', 'b.agent_id', limit=8)} "
         f"RETURNING {COLUMNS}",
         tx.tenant_id,
         booking.id,
@@ -154,6 +190,7 @@ async def move(
         buffer,
         time_zone,
         details,
+        *_parameters(limit),
     )
     return booking_from(row) if row else None
 
@@ -219,6 +256,37 @@ async def busy(
         excluding,
     )
     return [Interval(row["start"], row["end"]) for row in rows]
+
+
+async def counted(
+    tx: TenantTx, calendar_id: UUID, agent_id: UUID, window: Interval, *, excluding: UUID | None = None
+) -> list[datetime]:
+    """The starts in the window of the agent's bookings in the calendar that count towards its days' limits, but of
+    `excluding`."""
+    rows = await tx.rows(
+        f"SELECT o.starts_at FROM bookings o WHERE o.tenant_id = $1 AND o.calendar_id = $2 AND o.agent_id = $3 "
+        f"AND o.id IS DISTINCT FROM $4 AND {_COUNTS} AND o.starts_at >= $5 AND o.starts_at < $6",
+        tx.tenant_id,
+        calendar_id,
+        agent_id,
+        excluding,
+        window.start,
+        window.end,
+    )
+    return [row["starts_at"] for row in rows]
+
+
+async def by_reference(tx: TenantTx, calendar_id: UUID, reference_hash: bytes, now: datetime) -> Booking | None:
+    """The confirmed booking in this calendar that is not over and that the code of this hash was told for."""
+    row = await tx.row(
+        f"SELECT {COLUMNS} FROM bookings b WHERE b.tenant_id = $1 AND b.reference_hash = $2 AND b.calendar_id = $3 "
+        "AND b.status IN ('confirmed', 'pending') AND b.ends_at > $4",
+        tx.tenant_id,
+        reference_hash,
+        calendar_id,
+        now,
+    )
+    return booking_from(row) if row else None
 
 
 async def upcoming(

@@ -84,3 +84,9 @@ async def exists(tx: TenantTx, contact_id: UUID) -> bool:
     """Whether there is a contact with this id."""
     query = "SELECT EXISTS (SELECT FROM contacts WHERE tenant_id = $1 AND id = $2)"
     return await tx.value(query, tx.tenant_id, contact_id)
+
+
+async def lock(tx: TenantTx, contact_id: UUID) -> None:
+    """Let nobody else lock the contact until the transaction ends; their conversations go on."""
+    query = "SELECT FROM contacts WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE"
+    await tx.execute(query, tx.tenant_id, contact_id)

@@ -24,7 +24,7 @@ _routed = msgspec.json.Decoder(Routed)
 _COLUMNS = (
     "c.id AS conversation_id, c.agent_id AS of_agent, c.owner_member_id AS conversation_owner, c.contact_id, "
     "c.channel, c.external_id, c.topic, c.routing, c.hand_offs, c.known, c.policy_state, c.last_turn, c.last_event, "
-    "c.created_at AS began_at, c.updated_at AS last_at, "
+    "c.created_at AS began_at, c.updated_at AS last_at, c.contact_time_zone, "
     "(SELECT k.created_at FROM contacts k WHERE k.tenant_id = c.tenant_id AND k.id = c.contact_id) AS contact_since"
 )
 # $2 is the member whose conversations and the tenant's are all that may be seen, with those that they began themselves
@@ -57,6 +57,7 @@ def _conversation_from(row: Row, tenant_id: UUID) -> Conversation:
         created_at=row["began_at"],
         updated_at=row["last_at"],
         contact_since=row["contact_since"],
+        contact_time_zone=row["contact_time_zone"],
     )
 
 
@@ -179,6 +180,7 @@ class NewConversation:
     version: int | None = None
     opened_by: UUID | None = None
     routed: Routed | None = None
+    contact_time_zone: str | None = None
 
 
 async def create(tx: TenantTx, new: NewConversation) -> Conversation | None:
@@ -186,8 +188,8 @@ async def create(tx: TenantTx, new: NewConversation) -> Conversation | None:
     agent (`same_as`)."""
     row = await tx.row(
         "WITH made AS (INSERT INTO conversations (tenant_id, id, agent_id, first_agent_id, owner_member_id, "
-        "contact_id, channel, external_id, topic, version, opened_by, routing) "
-        "VALUES ($1, $2, $3, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING RETURNING *) "
+        "contact_id, channel, external_id, topic, version, opened_by, routing, contact_time_zone) "
+        "VALUES ($1, $2, $3, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING RETURNING *) "
         f"SELECT {_COLUMNS}, {lifecycle.DORMANT} FROM made c {_JOIN_AGENT}",
         tx.tenant_id,
         new_id(),
@@ -200,6 +202,7 @@ async def create(tx: TenantTx, new: NewConversation) -> Conversation | None:
         new.version,
         new.opened_by,
         new.routed,
+        new.contact_time_zone,
     )
     if row is None:
         return None
@@ -241,6 +244,16 @@ async def hand_over(tx: TenantTx, conversation_id: UUID, to: Successor, known: K
         to.owner_member_id,
         to.version,
         known,
+    )
+
+
+async def set_contact_time_zone(tx: TenantTx, conversation_id: UUID, time_zone: str) -> None:
+    """The contact is in this zone (IANA) from now on."""
+    await tx.execute(
+        "UPDATE conversations SET contact_time_zone = $3 WHERE tenant_id = $1 AND id = $2",
+        tx.tenant_id,
+        conversation_id,
+        time_zone,
     )
 
 

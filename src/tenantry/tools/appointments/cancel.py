@@ -7,7 +7,7 @@ from typing import Any
 from tenantry.domain.agent import Agent, Function
 from tenantry.domain.tools import ToolResult, ToolSpec
 from tenantry.tools.appointments.desk import NO_BOOKING, Desk
-from tenantry.tools.appointments.parameters import BOOKING_ID
+from tenantry.tools.appointments.parameters import WHICH
 from tenantry.tools.base import ToolContext
 from tenantry.tools.parameters import function_spec, variables_from
 
@@ -21,14 +21,18 @@ class CancelAppointment:
 
     def spec(self, agent: Agent, function: Function) -> ToolSpec:
         """The tool as a model is shown it for this agent."""
-        return function_spec(agent, function, "Cancel the contact's appointment.", {"booking_id": BOOKING_ID})
+        return function_spec(agent, function, "Cancel the contact's appointment.", WHICH)
 
     async def run(self, context: ToolContext, arguments: Mapping[str, Any]) -> ToolResult:
-        """`cancelled`; `not_found`."""
-        desk = await Desk.open(context)
+        """`cancelled`; `not_found`; `refused` after too many wrong references; `invalid`."""
+        desk = await Desk.open(context, arguments)
+        if isinstance(desk, ToolResult):
+            return desk
         cancelled = await desk.calendar.changed_by(desk.effect)
         if cancelled is None:
-            booking = await desk.booking(arguments.get("booking_id"))
+            booking = await desk.booking(arguments)
+            if isinstance(booking, ToolResult):
+                return booking
             details = variables_from(context.agent.definition, self.name, arguments)
-            cancelled = booking and await desk.calendar.cancel(booking, details, desk.effect)
+            cancelled = await desk.calendar.cancel(booking, details, desk.effect)
         return desk.answer("cancelled", cancelled) if cancelled else NO_BOOKING

@@ -4,10 +4,24 @@ from typing import Any
 
 from tenantry.domain.agent import AgentDefinition
 
-BOOKING_ID: dict[str, Any] = {
+# How the contact's own appointment is named; whose it is comes from the conversation, or the code proves it.
+WHICH: dict[str, Any] = {
+    "booking_id": {
+        "type": "string",
+        "maxLength": 64,
+        "description": "Which appointment, by the booking_id it was booked under; by default the contact's next one.",
+    },
+    "booking_reference": {
+        "type": "string",
+        "maxLength": 40,
+        "description": "The code that the contact was told when they booked and gives now, such as K7QF-29MD-4X; only "
+        "for an appointment that is not found without it.",
+    },
+}
+TIME_ZONE: dict[str, Any] = {
     "type": "string",
     "maxLength": 64,
-    "description": "Which appointment, by the booking_id it was booked under; by default the contact's next one.",
+    "description": "The contact's time zone, an IANA name, where they speak of times in a zone of their own.",
 }
 
 
@@ -19,5 +33,6 @@ def moment(description: str) -> dict[str, Any]:
 def start_of(agent: AgentDefinition) -> dict[str, Any]:
     """The schema of the start of an appointment."""
     return moment(
-        f'When the appointment starts, such as "2026-11-24T15:00": wall time in {agent.time_zone}, or with an offset.'
+        'When the appointment starts, such as "2026-11-24T15:00": wall time in the contact\'s time zone where that is '
+        f"known, else in {agent.time_zone}, or with an offset."
     )

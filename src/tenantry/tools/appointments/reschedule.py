@@ -11,7 +11,7 @@ from tenantry.domain.booking import Booking, BookingStatus
 from tenantry.domain.tools import ToolResult, ToolSpec
 from tenantry.domain.wall_time import parse_instant
 from tenantry.tools.appointments.desk import CALENDAR_AWAY, NO_BOOKING, Desk, away
-from tenantry.tools.appointments.parameters import BOOKING_ID, start_of
+from tenantry.tools.appointments.parameters import TIME_ZONE, WHICH, start_of
 from tenantry.tools.base import ToolContext, invalid
 from tenantry.tools.parameters import function_spec, variables_from
 
@@ -25,21 +25,24 @@ class RescheduleAppointment:
 
     def spec(self, agent: Agent, function: Function) -> ToolSpec:
         """The tool as a model is shown it for this agent."""
-        own = {"start": start_of(agent.definition), "booking_id": BOOKING_ID}
+        own = {"start": start_of(agent.definition), **WHICH, "time_zone": TIME_ZONE}
         return function_spec(agent, function, "Move the contact's appointment to another time.", own, ("start",))
 
     async def run(self, context: ToolContext, arguments: Mapping[str, Any]) -> ToolResult:
         """`moved`; `requested` while the owner's calendar is away; `unavailable` with a reason and alternatives;
-        `not_found`; `failed`; `invalid`."""
-        desk = await Desk.open(context)
+        `not_found`; `refused` after too many wrong references; `failed`; `invalid`."""
+        desk = await Desk.open(context, arguments)
+        if isinstance(desk, ToolResult):
+            return desk
         earlier = await desk.calendar.changed_by(desk.effect)
         if earlier is not None:
-            remote = earlier.remote_calendar_id is not None
-            start = parse_instant(arguments["start"], desk.schedule.zone) if remote else earlier.starts_at
+            desk, remote = desk.about(earlier), earlier.remote_calendar_id is not None
+            start = parse_instant(arguments["start"], desk.zone) if remote else earlier.starts_at
             return await _moved(desk, earlier, start)
-        booking = await desk.booking(arguments.get("booking_id"))
-        if booking is None:
-            return NO_BOOKING
+        booking = await desk.booking(arguments)
+        if isinstance(booking, ToolResult):
+            return booking
+        desk = desk.about(booking)
         try:
             start = await desk.start(arguments["start"], excluding=booking.id)
         except ValueError as error:
@@ -53,8 +56,9 @@ class RescheduleAppointment:
             desk.schedule.appointment(start),
             desk.effect,
             buffer=desk.schedule.buffer,
-            time_zone=desk.schedule.zone.key,
+            time_zone=desk.zone.key,
             details=variables_from(context.agent.definition, self.name, arguments),
+            limit=desk.schedule.daily_limit(start),
         )
         if moved is None:
             return await desk.unavailable(NotPossible.TAKEN, start, excluding=booking.id)

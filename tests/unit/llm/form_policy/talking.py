@@ -128,6 +128,7 @@ class Talk:
     agent: AgentDefinition
     tools: Mapping[str, Tool] = field(default_factory=dict)
     now: datetime = SATURDAY
+    contact_time_zone: str | None = None
     known: dict[str, VariableValue] = field(default_factory=dict)
     state: Mapping[str, Any] = field(default_factory=dict)
     messages: list[ChatMessage] = field(default_factory=list)
@@ -170,6 +171,7 @@ class Talk:
             now=self.now,
             user_id=OWNER,
             state=self.state,
+            contact_time_zone=self.contact_time_zone,
         )
         self.requests.append(request)
         return request

@@ -108,6 +108,8 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "nearest_one": ("The nearest free time is {slot}. Shall I book that?",),
     "taken": ("I am sorry, {when} is already taken.",),
     "outside_business_hours": ("I am sorry, {when} is outside our opening hours ({hours}).",),
+    "holiday": ("I am sorry, {when} is on a day on which we are closed.",),
+    "day_full": ("I am sorry, {when} is on a day that is fully booked.",),
     "past": ("{when} has already passed.",),
     "too_soon": ("I am sorry, {when} is too short notice.",),
     "too_far": ("I am sorry, {when} is too far ahead to be booked.",),
@@ -129,7 +131,17 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "moved": ("Done! Your appointment is now {when}.",),
     "cancelled": ("Your appointment {when} is cancelled.",),
     "cancelled_plain": ("Your appointment is cancelled.",),
-    "not_found": ("I could not find an appointment of yours.",),
+    "reference": ("Your code for it is {code}: with it you can move or cancel it from anywhere.",),
+    "not_found": (
+        "I could not find an appointment of yours. If you have the code that you were told when you booked, such as "
+        "K7QF-29MD-4X, please give it to me.",
+    ),
+    "code_not_found": ("I could not find an appointment with that code. Please read it to me once more.",),
+    "code_noted": ("Thank you, I have your code. Shall I move or cancel that appointment?",),
+    "too_many_codes": (
+        "There were too many wrong codes, so I cannot look at another one for up to an hour. Please contact us "
+        "directly.",
+    ),
     "cancel_sure": (
         "Shall I really cancel your appointment{when}?",
         "Please say yes to cancel the appointment{when}, or no to keep it.",
@@ -190,6 +202,7 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "skip": ("Skip",),
     "none_of_these": ("None of these",),
     "at": ("{day} at {time}",),
+    "both_zones": ("{when} your time ({zone}), {there} {owners}",),
     "on_day": ("on {day}",),
     "between_days": ("from {day} to {last}",),
     "at_time": ("at {time}",),
