@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 WINDOW_S = 60.0
 RETRY_REDIS_S = 5.0
-FEED_PER_MINUTE = 60
+FEED_PER_MINUTE = 20
 Kind = Literal["contact", "member", "tenant", "feed"]
 # The tenant comes first, so that no two tenants ever share a window.
 Key = tuple[UUID, Kind, UUID | str]

@@ -55,8 +55,7 @@ def one_line(text: str) -> str:
 
 
 def invitation(booking: Booking, method: Method, host: str, organizer: Organizer, attendee: Attendee) -> bytes:
-    """The booking as an iTIP object. Nothing that a contact said is in it: else anybody could have any text mailed to
-    any address."""
+    """The booking as an iTIP object, without its details: anybody could have any text mailed to any address by them."""
     event = _event(booking, host, BookingStatus.CANCELLED if method is Method.CANCEL else BookingStatus.CONFIRMED)
     add(event, "ORGANIZER", _address(organizer.email, organizer.name))
     invited = _address(attendee.email, attendee.name)

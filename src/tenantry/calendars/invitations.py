@@ -97,7 +97,8 @@ def _due(invitee: Invitee) -> list[tuple[Method, Attendee]]:
         return [(Method.CANCEL, Attendee(asked.address))] if asked else []
     if attendee is None or before == Invited(attendee.email, booking.sequence, Method.REQUEST):
         return []
-    due = [(Method.REQUEST, attendee)]
+    # Without the name, which the contact gave as well: else anybody could have any text mailed to any address.
+    due = [(Method.REQUEST, Attendee(attendee.email))]
     if asked and asked.address != attendee.email:
         # Somebody else comes now.
         due.insert(0, (Method.CANCEL, Attendee(asked.address)))

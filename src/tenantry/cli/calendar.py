@@ -36,7 +36,7 @@ def remove(member: MemberEmail = None, tenant: TenantName = None, url: Url = Non
 async def _create(where: Where, member: str | None) -> None:
     async with client_of(where) as client:
         made = await client.calendar.make_feed(owner_member_id=await _member(client, member))
-    print(made.url if where.url else _local(where, made.url))
+    print(feed_url(where, made.url))
 
 
 async def _remove(where: Where, member: str | None) -> None:
@@ -53,8 +53,11 @@ async def _member(client: TenantryClient, email: str | None) -> UUID | None:
     return found
 
 
-def _local(where: Where, url: str) -> str:
-    """The URL where the installation is served for good: the command served it on a port of its own."""
+def feed_url(where: Where, url: str) -> str:
+    """The URL of a feed where its installation is served for good: a local one served this command on a port of its
+    own."""
+    if where.url is not None:
+        return url
     settings = settings_for(where.home)
     if settings.public_url:
         return url
