@@ -3,7 +3,7 @@
 import aiohttp
 import structlog
 
-from tenantry.cli.prove import exports, forged, purposes, routes, sealed, streams, tools, twins
+from tenantry.cli.prove import connections, exports, forged, purposes, routes, sealed, streams, tools, twins
 from tenantry.cli.prove.http import Wire
 from tenantry.cli.prove.leftovers import remove_leftovers, running
 from tenantry.cli.prove.report import Report
@@ -44,7 +44,8 @@ async def prove(runtime: Runtime) -> Report:
 
 
 async def _attack(runtime: Runtime, estate: Estate, run_id: str, found: list[Crossing]) -> None:
-    db = runtime.db
+    runtime = connections.registered(runtime)
+    db, store = runtime.db, runtime.resources.connections
     found += await catalogue.examine(db)
     world = await make_world(db, estate, run_id)
     async with (
@@ -53,12 +54,14 @@ async def _attack(runtime: Runtime, estate: Estate, run_id: str, found: list[Cro
     ):
         wire = Wire(session)
         world = await settle(wire, world)
+        world = await connections.connect(runtime.resources, world)
         await _lose_track(db, world)
         # First of all: what an intruder sends becomes the intruder's own.
         found += await exports.attack(wire, world)
         found += await acts.attack(db, world.a.tenant_id, world.b.tenant_id)
         found += await tools.attack(db, world, runtime.resources.secrets.of)
         found += await sealed.attack(db, runtime.resources.vault, world)
+        found += await connections.attack(wire, db, world, store)
         found += await purposes.attack(wire, world)
         # Routes before forgeries: who forges an id keeps it as the external id of a conversation of their own.
         found += await routes.attack(wire, db, world, create_app(runtime))
@@ -66,6 +69,7 @@ async def _attack(runtime: Runtime, estate: Estate, run_id: str, found: list[Cro
         found += await forged.attack(wire, world)
         found += await twins.attack(wire, runtime.engine, world)
         found += await sealed.open_copies(db, runtime.resources.vault, world)
+        found += await connections.open_copies(store, world)
 
 
 async def _lose_track(db: Database, world: World) -> None:
