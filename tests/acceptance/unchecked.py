@@ -9,6 +9,7 @@ from tenantry.api.agents import clones as clone_routes
 from tenantry.api.agents import routes as agent_routes
 from tenantry.api.agents import shares as share_routes
 from tenantry.api.audit import routes as audit_routes
+from tenantry.api.connections import routes as connection_routes
 from tenantry.api.contacts import routes as contact_routes
 from tenantry.api.conversations import routes as conversation_routes
 from tenantry.api.conversations import socket
@@ -28,7 +29,15 @@ from tenantry.domain.lifecycle import Contact
 from tenantry.domain.routing import Target
 from tenantry.domain.tools import ToolResult
 from tenantry.engine.live import LiveTurn, LiveTurns
-from tenantry.storage.repositories import agent_versions, agents, contact_records, conversations, routing, turns
+from tenantry.storage.repositories import (
+    agent_versions,
+    agents,
+    consents,
+    contact_records,
+    conversations,
+    routing,
+    turns,
+)
 from tenantry.storage.tenancy import TenantTx
 from tenantry.tools import registry as tool_registry
 from tenantry.tools.hand_off import tool as hand_off
@@ -50,6 +59,15 @@ async def _any_conversation(tx: TenantTx, conversation_id: UUID, who: Principal)
     if conversation is None:
         raise NotFound
     return conversation
+
+
+_take = consents.take
+
+
+async def _consent_of_any_session(tx: TenantTx, *, state_hash: bytes, session_hash: bytes) -> object:
+    anyones = "UPDATE consents SET session_hash = $3 WHERE tenant_id = $1 AND state_hash = $2"
+    await tx.execute(anyones, tx.tenant_id, state_hash, session_hash)
+    return await _take(tx, state_hash=state_hash, session_hash=session_hash)
 
 
 async def _conversation_of_anyone(tx: TenantTx, conversation_id: UUID, *, sees_only: UUID | None) -> object:
@@ -269,6 +287,22 @@ UNCHECKED: tuple[tuple[object, str, Any, tuple[str, ...]], ...] = (
             "PUT /api/v1/secrets/{name} of a member as the other member: 200",
             "DELETE /api/v1/secrets/{name} of a member as the other member: 204",
         ),
+    ),
+    (
+        connection_routes,
+        "_owner",
+        _any_owner,
+        (
+            "POST /api/v1/connections/{provider}/authorization of a member as the other member: 200",
+            "PUT /api/v1/connections/caldav of a member as the other member: 200",
+            "DELETE /api/v1/connections/{provider} of a member as the other member: 200",
+        ),
+    ),
+    (
+        consents,
+        "take",
+        _consent_of_any_session,
+        ("GET /oauth/callback of first as a forwarded link, the other member's session: ",),
     ),
     (
         contact_routes,
