@@ -4,13 +4,17 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import parseaddr
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from typing import Literal
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from tenantry.domain.errors import ConfigurationError
 from tenantry.domain.limits import RateLimits, parse_rate
 
 _PROVIDERS = {"OPENROUTER_API_KEY": "https://openrouter.ai/api/v1", "OPENAI_API_KEY": "https://api.openai.com/v1"}
+_NO_TLS = {"tls": ["off"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,20 @@ class CalendarSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MailSettings:
+    """The mail server that takes the installation's mail, and as whom it is sent. `tls` is `starttls` (demanded),
+    `tls` from the first byte on, or `off`."""
+
+    host: str
+    port: int
+    tls: Literal["starttls", "tls", "off"]
+    username: str | None
+    password: str | None = field(repr=False)
+    sender_address: str
+    sender_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one process."""
 
@@ -112,6 +130,7 @@ class Settings:
     limits: LimitSettings = field(default_factory=LimitSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     calendars: CalendarSettings = field(default_factory=CalendarSettings)
+    mail: MailSettings | None = None
     public_url: str | None = None
     log_level: str = "info"
 
@@ -134,7 +153,9 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     `TENANTRY_PUBLIC_URL` is where the installation can be reached from outside. Calendars: `MICROSOFT_CLIENT_ID`,
     `MICROSOFT_CLIENT_SECRET`, `MICROSOFT_TENANT` ("common" unless set), `MICROSOFT_LOGIN_URL`, `MICROSOFT_GRAPH_URL`;
     `GOOGLE_CLIENT_ID`, `GOOGLE_CLIENT_SECRET`, `GOOGLE_LOGIN_URL`, `GOOGLE_OAUTH_URL`, `GOOGLE_CALENDAR_URL`;
-    `TENANTRY_CALENDAR_POLL` in seconds. Raises ConfigurationError when they are not usable."""
+    `TENANTRY_CALENDAR_POLL` in seconds. Invitations are mailed with `TENANTRY_SMTP_URL`
+    ("smtp://user:password@host:587" with STARTTLS, "smtps://…", or "smtp://host:25?tls=off" for a relay nearby) and
+    `TENANTRY_MAIL_FROM` ("Acme <bookings@acme.example>"). Raises ConfigurationError when they are not usable."""
     env = os.environ if environment is None else environment
     home = Path(env["TENANTRY_HOME"]).expanduser() if env.get("TENANTRY_HOME") else default_home()
     return Settings(
@@ -161,6 +182,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         calendars=CalendarSettings(
             _microsoft(env), _google(env), _number(env, "TENANTRY_CALENDAR_POLL", 60, 1, 86_400)
         ),
+        mail=_mail(env),
         public_url=_url(env, "TENANTRY_PUBLIC_URL", ""),
         log_level=env.get("TENANTRY_LOG_LEVEL") or "info",
     )
@@ -230,6 +252,39 @@ def _url(env: Mapping[str, str], name: str, default: str) -> str | None:
     if url and not re.match(r"https?://[^/]", url):
         raise ConfigurationError(f"{name} is no URL; give one such as https://example.com.")
     return url or None
+
+
+def _mail(env: Mapping[str, str]) -> MailSettings | None:
+    url, sender = env.get("TENANTRY_SMTP_URL"), env.get("TENANTRY_MAIL_FROM")
+    if bool(url) != bool(sender):
+        raise ConfigurationError("Set both TENANTRY_SMTP_URL and TENANTRY_MAIL_FROM, or none of them.")
+    if not url or not sender:
+        return None
+    name, address = parseaddr(sender)
+    if not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", address) or not sender.isprintable():
+        raise ConfigurationError("TENANTRY_MAIL_FROM is no sender; give one such as Acme <bookings@acme.example>.")
+    # The URL is not shown: it may hold a password.
+    no_server = "TENANTRY_SMTP_URL is no mail server; give one such as smtp://user:password@mail.example.com:587."
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise ConfigurationError(no_server) from None
+    query = parse_qs(parts.query, keep_blank_values=True)
+    if parts.scheme not in {"smtp", "smtps"} or not host or parts.path not in {"", "/"} or query not in ({}, _NO_TLS):
+        raise ConfigurationError(no_server)
+    if query and (parts.scheme == "smtps" or parts.username):
+        raise ConfigurationError("TENANTRY_SMTP_URL: without TLS there is no smtps:// and no password.")
+    tls = "tls" if parts.scheme == "smtps" else "off" if query else "starttls"
+    return MailSettings(
+        host=host,
+        port=port or {"tls": 465, "starttls": 587, "off": 25}[tls],
+        tls=tls,
+        username=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+        sender_address=address,
+        sender_name=name,
+    )
 
 
 def _networks(env: Mapping[str, str], name: str) -> tuple[IPv4Network | IPv6Network, ...]:

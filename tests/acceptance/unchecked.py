@@ -9,6 +9,8 @@ from tenantry.api.agents import clones as clone_routes
 from tenantry.api.agents import routes as agent_routes
 from tenantry.api.agents import shares as share_routes
 from tenantry.api.audit import routes as audit_routes
+from tenantry.api.calendars import feeds as feed_routes
+from tenantry.api.calendars import routes as calendar_routes
 from tenantry.api.connections import routes as connection_routes
 from tenantry.api.contacts import routes as contact_routes
 from tenantry.api.conversations import routes as conversation_routes
@@ -32,12 +34,16 @@ from tenantry.engine.live import LiveTurn, LiveTurns
 from tenantry.storage.repositories import (
     agent_versions,
     agents,
+    calendar_feeds,
     consents,
     contact_records,
     conversations,
+    invitations,
     routing,
     turns,
 )
+from tenantry.storage.repositories.calendar_feeds import FeedCalendar
+from tenantry.storage.repositories.invitations import Invitee
 from tenantry.storage.tenancy import TenantTx
 from tenantry.tools import registry as tool_registry
 from tenantry.tools.hand_off import tool as hand_off
@@ -98,6 +104,22 @@ async def _any_contact(tx: TenantTx, contact_id: UUID, who: Principal) -> Contac
     if contact is None:
         raise NotFound
     return contact
+
+
+async def _any_event(tx: TenantTx, event_id: UUID, who: Principal) -> Invitee:
+    invitee = await invitations.get(tx, event_id)
+    if invitee is None:
+        raise NotFound
+    return invitee
+
+
+async def _any_feed(tx: TenantTx, _: bytes) -> FeedCalendar | None:
+    calendar_id = await tx.value("SELECT id FROM calendars WHERE tenant_id = $1 LIMIT 1", tx.tenant_id)
+    return calendar_id and FeedCalendar(calendar_id, "Anybody")
+
+
+async def _anyones_feed(tx: TenantTx, who: Principal, asked: UUID | None) -> UUID | None:
+    return asked or who.member_id
 
 
 def _any_client(client_id: str | None, who: Principal) -> None:
@@ -303,6 +325,28 @@ UNCHECKED: tuple[tuple[object, str, Any, tuple[str, ...]], ...] = (
         "take",
         _consent_of_any_session,
         ("GET /oauth/callback of first as a forwarded link, the other member's session: ",),
+    ),
+    (
+        calendar_routes,
+        "_visible",
+        _any_event,
+        ("GET /api/v1/calendar/events/{event_id}/invitation.ics of a member as the other member: 200",),
+    ),
+    (
+        feed_routes,
+        "_owner",
+        _anyones_feed,
+        (
+            "GET /api/v1/calendar/feed of a member as the other member: 200",
+            "POST /api/v1/calendar/feed of a member as the other member: 201",
+            "DELETE /api/v1/calendar/feed of a member as the other member: 204",
+        ),
+    ),
+    (
+        calendar_feeds,
+        "find",
+        _any_feed,
+        ("GET /calendar/feeds/{secret}.ics of a member as a fresh secret nobody was given: 200",),
     ),
     (
         contact_routes,

@@ -1,17 +1,23 @@
 """A client of the real server, and servers of PostgreSQL that nothing is in yet."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+from tenantry.domain.ids import new_id
 from tenantry.engine import recovery
 from tenantry.engine.turn import Engine
+from tenantry.outbound.addresses import NetworkPolicy
+from tenantry.outbound.client import OutboundHttp
 from tenantry.storage.embedded import EmbeddedServer
 from tests.conftest import copied_home, new_home
+from tests.integration.caldav_member import Member
 from tests.integration.whole_database import superuser
+from tests.radicale_server import RadicaleServer, radicale_server
 
 Answer = tuple[int, Any]
 Call = Callable[..., Awaitable[Answer]]
@@ -78,3 +84,24 @@ def analyze(session_home: Path) -> Analyze:
             await connection.close()
 
     return analyze_
+
+
+@pytest.fixture(scope="session")
+async def radicale() -> AsyncIterator[RadicaleServer]:
+    """A real CalDAV server."""
+    async with radicale_server() as server:
+        yield server
+
+
+@pytest.fixture
+async def member(radicale: RadicaleServer) -> AsyncIterator[Member]:
+    """A fresh account with one calendar on it."""
+    user = f"m-{new_id().hex}"
+    radicale.add_user(user)
+    radicale.faults.clear()
+    radicale.requests.clear()
+    # A user's place is made when they sign in for the first time.
+    await radicale.ask(user, "PROPFIND", f"/{user}/")
+    http = OutboundHttp(NetworkPolicy((ip_network("127.0.0.0/8"),)))
+    yield Member(radicale, http, user, await radicale.make_calendar(user, "work"))
+    await http.close()

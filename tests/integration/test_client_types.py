@@ -21,7 +21,8 @@ from tenantry.domain.limits import LimitValues
 from tenantry.domain.provider import ProviderSettings
 
 # What no program asks for through the client.
-WITHOUT_METHOD = {"GET /healthz", "GET /readyz", "GET /metrics"}
+# What is not asked with a key of the API.
+WITHOUT_METHOD = {"GET /healthz", "GET /readyz", "GET /metrics", "GET /calendar/feeds/{secret}.ics"}
 
 _ID = UUID("0193f0a2-6b3c-7c5e-9d0a-3f1b2c4d5e6f")
 _EXAMPLES: dict[Any, Any] = {

@@ -45,8 +45,7 @@ async def runner(database: Database) -> AsyncIterator[None]:
     task = asyncio.create_task(runner.run_for_ever())
     yield
     await runner.stop()
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    await task
 
 
 @pytest.fixture

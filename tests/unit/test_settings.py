@@ -64,3 +64,42 @@ def test_what_cannot_be_used_for_telemetry_is_told_without_its_value(name: str, 
 def test_secrets_are_not_in_the_text_of_settings() -> None:
     settings = load_settings({"TENANTRY_METRICS_TOKEN": "0123456789abcdef"})
     assert "0123456789abcdef" not in repr(settings)
+
+
+MAIL_FROM = "Acme <bookings@acme.example>"
+
+
+@pytest.mark.parametrize(
+    ("url", "port", "tls", "password"),
+    [
+        ("smtp://mail.acme.example", 587, "starttls", None),
+        ("smtps://bot:p%40ss@mail.acme.example", 465, "tls", "p@ss"),
+        ("smtp://mail.acme.example:2525?tls=off", 2525, "off", None),
+    ],
+)
+def test_a_mail_server_is_a_url(url: str, port: int, tls: str, password: str | None) -> None:
+    mail = load_settings({"TENANTRY_SMTP_URL": url, "TENANTRY_MAIL_FROM": MAIL_FROM}).mail
+    assert mail is not None
+    assert (mail.host, mail.port, mail.tls, mail.password) == ("mail.acme.example", port, tls, password)
+    assert (mail.sender_name, mail.sender_address) == ("Acme", "bookings@acme.example")
+    assert "p@ss" not in repr(mail)
+
+
+@pytest.mark.parametrize(
+    ("url", "sender"),
+    [
+        ("smtp://mail.acme.example", ""),
+        ("", MAIL_FROM),
+        ("mail.acme.example", MAIL_FROM),
+        ("smtp://:secret@", MAIL_FROM),
+        ("smtp://a:secret@mail.acme.example:port", MAIL_FROM),
+        ("smtp://a:secret@mail.acme.example?tls=off", MAIL_FROM),
+        ("smtp://a:secret@mail.acme.example/inbox", MAIL_FROM),
+        ("smtp://mail.acme.example", "Acme"),
+        ("smtp://mail.acme.example", "a@b.example\nBcc: eve@evil.example"),
+    ],
+)
+def test_what_is_no_mail_server_or_sender_is_told_without_the_password(url: str, sender: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"TENANTRY_(SMTP_URL|MAIL_FROM)") as told:
+        load_settings({"TENANTRY_SMTP_URL": url, "TENANTRY_MAIL_FROM": sender})
+    assert "secret" not in str(told.value)

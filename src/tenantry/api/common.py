@@ -11,6 +11,7 @@ from tenantry.domain.errors import FieldError, InvalidInput
 from tenantry.engine.resources import Resources
 from tenantry.engine.turn import Engine
 from tenantry.llm.registry import Models
+from tenantry.settings import Settings
 from tenantry.storage.repositories import tenants
 from tenantry.storage.tenancy import Database, TenantTx
 
@@ -45,10 +46,15 @@ async def _resources(request: Request) -> Resources:
     return request.app.state.runtime.resources
 
 
+async def _settings(request: Request) -> Settings:
+    return request.app.state.runtime.settings
+
+
 Db = Annotated[Database, Depends(_db)]
 AllModels = Annotated[Models, Depends(_models)]
 TheEngine = Annotated[Engine, Depends(_engine)]
 EngineResources = Annotated[Resources, Depends(_resources)]
+TheSettings = Annotated[Settings, Depends(_settings)]
 Cursor = Annotated[UUID | None, Query(description="`next_cursor` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=100, description="How many at most.")]
 

@@ -11,6 +11,7 @@ from tenantry.api.agents.shares import router as agent_shares
 from tenantry.api.agents.templates import router as templates
 from tenantry.api.agents.versions import router as agent_versions
 from tenantry.api.audit.routes import router as audit
+from tenantry.api.calendars.feeds import router as calendar_feeds
 from tenantry.api.calendars.routes import router as calendars
 from tenantry.api.connections.callback import router as oauth_callback
 from tenantry.api.connections.routes import router as connections
@@ -41,6 +42,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     conversations,
     turns,
     calendars,
+    calendar_feeds,
     providers,
     secrets,
     connections,

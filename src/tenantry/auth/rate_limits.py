@@ -19,7 +19,8 @@ log = structlog.get_logger()
 
 WINDOW_S = 60.0
 RETRY_REDIS_S = 5.0
-Kind = Literal["contact", "member", "tenant"]
+FEED_PER_MINUTE = 60
+Kind = Literal["contact", "member", "tenant", "feed"]
 # The tenant comes first, so that no two tenants ever share a window.
 Key = tuple[UUID, Kind, UUID | str]
 
@@ -116,7 +117,13 @@ class RateLimiter:
 
         Raises RateLimited with the seconds until the message would pass, and which limit it was in `extra`.
         """
-        asked = self._asked(tenant_id, member_id, contact, limits)
+        await self._admit(self._asked(tenant_id, member_id, contact, limits))
+
+    async def admit_feed(self, tenant_id: UUID, feed: str) -> None:
+        """Count one request for a calendar's feed, named by the hash of its secret. Raises RateLimited."""
+        await self._admit([Asked((tenant_id, "feed", feed), FEED_PER_MINUTE)])
+
+    async def _admit(self, asked: list[Asked]) -> None:
         if not asked:
             return
         refused = self._memory.admit(asked) if self._redis is None else await self._shared(self._redis, asked)
@@ -180,14 +187,15 @@ def _rate_limited(asked: Asked, wait: float) -> RateLimited:
     kind = asked.key[1]
     seconds = math.ceil(wait * 1000) / 1000
     return RateLimited(
-        f"More than {asked.amount} messages a minute {_WHOSE[kind]}; send this one again in {math.ceil(wait)} s.",
+        f"More than {asked.amount} {_WHOSE[kind]}; send this one again in {math.ceil(wait)} s.",
         extra={"limit": kind, "per_minute": asked.amount, "retry_after": seconds},
         retry_after=wait,
     )
 
 
 _WHOSE: dict[Kind, str] = {
-    "contact": "from this contact",
-    "member": "under this member's keys",
-    "tenant": "for this tenant",
+    "contact": "messages a minute from this contact",
+    "member": "messages a minute under this member's keys",
+    "tenant": "messages a minute for this tenant",
+    "feed": "requests a minute for this feed",
 }

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from tenantry.calendars.base import Access, Credentials
-from tenantry.domain.errors import CalendarUnavailable, ConnectionBroken
+from tenantry.domain.errors import CalendarRefused, CalendarUnavailable, ConnectionBroken
 from tenantry.outbound.client import CallFailed, OutboundHttp, OutboundRequest
 
 TIMEOUT_S = 10.0
@@ -18,6 +18,9 @@ _LARGEST = 4 * 2**20
 _AWAY = frozenset({408, 425, 429, 500, 502, 503, 504})
 # A provider that asks for no more than this is waited for, once, instead of failing what a person waits for.
 _PATIENCE_S = 2.0
+
+# What a CalendarUnavailable says of an answer that cannot be read.
+UNDOCUMENTED = "The calendar provider's answer is not what it documents."
 
 Shape = TypeVar("Shape")
 
@@ -45,7 +48,7 @@ class HttpAnswer:
         try:
             return msgspec.json.decode(self.body, type=shape)
         except msgspec.DecodeError as error:
-            raise CalendarUnavailable("The calendar provider's answer is not what it documents.") from error
+            raise CalendarUnavailable(UNDOCUMENTED) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,8 @@ class CalendarHttp:
     ) -> HttpAnswer:
         """The answer to the request. A 401 has the credential renewed, and the request sent again, once.
 
-        Raises CalendarUnavailable, also for 429 and 5xx, and ConnectionBroken after a second 401.
+        Raises CalendarUnavailable, also for 429 and 5xx, ConnectionBroken after a second 401, and CalendarRefused for
+        an address that calls may not go to.
         """
         access = await self.credentials.access()
         answer = await self._patiently(method, url, headers, body, access)
@@ -93,6 +97,8 @@ class CalendarHttp:
             async with asyncio.timeout(self.timeout_s), self.outbound.stream(request) as stream:
                 content = b"".join([chunk async for chunk in stream.chunks(_LARGEST)])
         except CallFailed as failed:
+            if failed.reason == "address_not_allowed":
+                raise CalendarRefused(failed.message) from failed
             raise CalendarUnavailable(f"The calendar provider could not be asked: {failed.message}") from failed
         except TimeoutError as error:
             raise CalendarUnavailable("The calendar provider did not answer in time.") from error

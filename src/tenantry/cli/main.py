@@ -3,6 +3,7 @@
 import typer
 
 from tenantry.cli.agents.command import agents_app
+from tenantry.cli.calendar import calendar_app
 from tenantry.cli.chat import chat
 from tenantry.cli.connections import connection_app
 from tenantry.cli.demo.command import demo
@@ -50,3 +51,4 @@ app.add_typer(connection_app, name="connection")
 app.add_typer(provider_app, name="provider")
 app.add_typer(secret_app, name="secret")
 app.add_typer(routing_app, name="routing")
+app.add_typer(calendar_app, name="calendar")

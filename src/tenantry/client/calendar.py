@@ -26,6 +26,26 @@ class CalendarEvent:
     details: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class CalendarFeed:
+    """Since when the calendar of a member, or with no owner of the tenant, can be subscribed to; None: it cannot."""
+
+    owner_member_id: UUID | None
+    created_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewCalendarFeed:
+    """A feed that was made just now; whoever has its `url`, which is told this once, reads the calendar."""
+
+    owner_member_id: UUID | None
+    created_at: datetime
+    url: str
+
+
+_FEED = "/api/v1/calendar/feed"
+
+
 class Calendar:
     """`/api/v1/calendar`. Every method raises ApiError."""
 
@@ -39,3 +59,19 @@ class Calendar:
         # `from` is a word of the language.
         between = {"from": starts_from, "to": starts_before}
         return self._transport.pages("/api/v1/calendar/events", CalendarEvent, **between)
+
+    def invitation(self, event_id: UUID) -> AsyncGenerator[bytes]:
+        """The appointment as an .ics file, piece by piece."""
+        return self._transport.download(f"/api/v1/calendar/events/{event_id}/invitation.ics")
+
+    async def feed(self, *, owner_member_id: UUID | None = None) -> CalendarFeed:
+        """Whether the key's own calendar has a feed; keys of the whole tenant name a member, or mean the tenant's."""
+        return await self._transport.call("GET", _FEED, CalendarFeed, params={"owner_member_id": owner_member_id})
+
+    async def make_feed(self, *, owner_member_id: UUID | None = None) -> NewCalendarFeed:
+        """Make a feed of that calendar; the one before is dead from now on."""
+        return await self._transport.call("POST", _FEED, NewCalendarFeed, params={"owner_member_id": owner_member_id})
+
+    async def remove_feed(self, *, owner_member_id: UUID | None = None) -> None:
+        """End that calendar's feed."""
+        await self._transport.call("DELETE", _FEED, type(None), params={"owner_member_id": owner_member_id})

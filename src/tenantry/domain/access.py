@@ -16,6 +16,7 @@ class Scope(StrEnum):
     AGENTS_WRITE = "agents:write"
     CONVERSATIONS_READ = "conversations:read"
     CALENDAR_READ = "calendar:read"
+    CALENDAR_WRITE = "calendar:write"
     PROVIDERS_READ = "providers:read"
     PROVIDERS_WRITE = "providers:write"
     SECRETS_READ = "secrets:read"

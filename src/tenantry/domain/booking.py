@@ -31,7 +31,8 @@ class Interval:
 class Booking:
     """An appointment of a contact in the calendar of the agent's owner. Instants are UTC; `time_zone` is the IANA
     name in which they were agreed. `details` are the agent's variables by name; `remote_calendar_id` is the calendar at
-    a provider where it is, None for one that is only here; `sequence` counts its changes."""
+    a provider where it is, None for one that is only here; `sequence` counts its changes, of which `updated_at` is the
+    last."""
 
     tenant_id: UUID
     id: UUID
@@ -48,3 +49,4 @@ class Booking:
     remote_calendar_id: UUID | None
     sequence: int
     created_at: datetime
+    updated_at: datetime

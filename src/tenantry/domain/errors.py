@@ -193,6 +193,21 @@ class ConsentInvalid(TenantryError):
     code = "consent_invalid"
 
 
+class MailUnavailable(TenantryError):
+    """The mail server does not take mail for now; try again in a moment."""
+
+    status = 503
+    code = "mail_unavailable"
+    retryable = True
+
+
+class MailRefused(TenantryError):
+    """The mail server does not take this mail; check the recipient's address."""
+
+    status = 409
+    code = "mail_refused"
+
+
 class ConfigurationError(TenantryError):
     """The settings of this installation are not usable; `tenantry doctor` says what to mend."""
 

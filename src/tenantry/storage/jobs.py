@@ -74,24 +74,31 @@ class JobRunner:
         self._manager: QueueManager | None = None
         self._stopping = asyncio.Event()
         self._stopped = asyncio.Event()
+        self._running: set[asyncio.Task[None]] = set()
 
-    async def stop(self) -> None:
-        """Begin no more jobs, and wait a little for those that run."""
+    async def stop(self, patience_s: float = _LAST_JOBS_S) -> None:
+        """Begin no more jobs, wait for those that run, and leave those that take longer to whoever comes next."""
         self._stopping.set()
-        if self._manager is not None:
-            self._manager.shutdown.set()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_LAST_JOBS_S):
-                    await self._stopped.wait()
+        if self._manager is None:
+            return
+        self._manager.shutdown.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                await self._stopped.wait()
+        for task in self._running:
+            task.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_JOBS_S):
+                await self._stopped.wait()
 
     async def run_for_ever(self) -> None:
-        """Run until stopped, or cancelled; jobs that run then are run again by whoever comes next."""
+        """Run until stopped."""
         while not self._stopping.is_set():
             try:
                 async with self._db.operator_connection() as connection:
                     manager = self._manager = QueueManager(Queries(AsyncpgDriver(connection)))
                     for name, handler in self._handlers.items():
-                        manager.entrypoint(name)(_entrypoint(name, handler))
+                        manager.entrypoint(name)(self._entrypoint(name, handler))
                     await manager.run(
                         dequeue_timeout=_LOOK_EVERY,
                         batch_size=_BATCH,
@@ -106,26 +113,34 @@ class JobRunner:
                 await asyncio.sleep(_RECONNECT_S)
         self._stopped.set()
 
+    def _entrypoint(self, name: str, handler: Handler) -> Callable[[Job], Awaitable[None]]:
+        async def run(job: Job) -> None:
+            task = asyncio.ensure_future(_run(name, handler, job))
+            self._running.add(task)
+            try:
+                await task
+            except asyncio.CancelledError:
+                # The process ends. PgQueuer takes a job that was cut off for cancelled, and it would be gone.
+                raise RetryRequested(reason="cut_off") from None
+            finally:
+                self._running.discard(task)
 
-def _entrypoint(name: str, handler: Handler) -> Callable[[Job], Awaitable[None]]:
-    async def run(job: Job) -> None:
-        payload = job.payload or b""
-        tenant_id, subject = UUID(bytes=payload[:16]), UUID(bytes=payload[16:32])
-        try:
-            await handler(tenant_id, subject)
-        except asyncio.CancelledError:
-            # The process ends. Where a job that was cut off is taken for cancelled, it would be gone.
-            raise RetryRequested(reason="cut_off") from None
-        except Later as later:
-            raise _again(job, later.reason, later.after) from None
-        except DatabaseUnavailable as away:
-            raise _again(job, away.code, away.retry_after) from None
-        except Exception as error:
-            # A broad net on purpose: no job is lost. What the exception says may quote a person or a secret.
-            log.error("job failed", job=name, tenant_id=str(tenant_id), subject=str(subject), exc_info=error)
-            raise _again(job, type(error).__qualname__, None) from None
+        return run
 
-    return run
+
+async def _run(name: str, handler: Handler, job: Job) -> None:
+    payload = job.payload or b""
+    tenant_id, subject = UUID(bytes=payload[:16]), UUID(bytes=payload[16:32])
+    try:
+        await handler(tenant_id, subject)
+    except Later as later:
+        raise _again(job, later.reason, later.after) from None
+    except DatabaseUnavailable as away:
+        raise _again(job, away.code, away.retry_after) from None
+    except Exception as error:
+        # A broad net on purpose: no job is lost. What the exception says may quote a person or a secret.
+        log.error("job failed", job=name, tenant_id=str(tenant_id), subject=str(subject), exc_info=error)
+        raise _again(job, type(error).__qualname__, None) from None
 
 
 def _again(job: Job, reason: str, after: float | None) -> RetryRequested:

@@ -6,15 +6,20 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime
 
 from tenantry.api.calendars.schemas import CalendarEventOut, CalendarEventPage
-from tenantry.api.common import Db, Limit
+from tenantry.api.common import Db, Limit, TheSettings
 from tenantry.auth.principals import CanReadCalendar
+from tenantry.calendars.invitation import Organizer, host_of, invitation, snapshot
+from tenantry.calendars.invitations import attendee_of, invitation_due
+from tenantry.domain.access import Principal
 from tenantry.domain.booking import Booking
-from tenantry.domain.errors import FieldError, InvalidInput
-from tenantry.storage.repositories import bookings, calendars
+from tenantry.domain.errors import FieldError, InvalidInput, NotFound
+from tenantry.storage.repositories import bookings, calendars, invitations
+from tenantry.storage.repositories.invitations import Invitee
+from tenantry.storage.tenancy import TenantTx
 
 router = APIRouter(prefix="/api/v1/calendar", tags=["calendar"])
 
@@ -48,6 +53,36 @@ async def list_events(
         items=[CalendarEventOut.of(booking, owners[booking.calendar_id]) for booking in page],
         next_cursor=_cursor(page[-1]) if len(found) > limit else None,
     )
+
+
+@router.get(
+    "/events/{event_id}/invitation.ics",
+    response_class=Response,
+    responses={200: {"content": {"text/calendar": {}}, "description": "The appointment, to be put into a calendar."}},
+)
+async def read_invitation(event_id: UUID, who: CanReadCalendar, db: Db, settings: TheSettings) -> Response:
+    """The appointment as it is mailed to the contact (iTIP) or, where no mail can be sent, as a mere event."""
+    async with db.tenant(who.tenant_id) as tx:
+        invitee = await _visible(tx, event_id, who)
+    booking, host = invitee.booking, host_of(settings.public_url)
+    method = invitation_due(booking, None)
+    if method is None:
+        raise NotFound("This appointment is not firm, or not to be had any more.")
+    attendee = attendee_of(booking, invitee.definition)
+    if settings.mail is None or attendee is None:
+        content = snapshot(booking, host)
+    else:
+        organizer = Organizer(settings.mail.sender_address, settings.mail.sender_name)
+        content = invitation(booking, method, host, organizer, attendee)
+    headers = {"Content-Disposition": 'attachment; filename="invite.ics"', "Cache-Control": "private, no-cache"}
+    return Response(content, headers=headers, media_type="text/calendar")
+
+
+async def _visible(tx: TenantTx, event_id: UUID, who: Principal) -> Invitee:
+    invitee = await invitations.get(tx, event_id)
+    if invitee is None or not who.may_see(invitee.owner_member_id):
+        raise NotFound("There is no appointment with this id that this key can see.")
+    return invitee
 
 
 def _cursor(booking: Booking) -> str:

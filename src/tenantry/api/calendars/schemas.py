@@ -51,3 +51,18 @@ class CalendarEventPage(BaseModel):
 
     items: list[CalendarEventOut]
     next_cursor: str | None
+
+
+class FeedOut(BaseModel):
+    """Whether the calendar of a member, or with null of the tenant, has a feed: since when, null when it has none."""
+
+    owner_member_id: UUID | None
+    created_at: datetime | None
+
+
+class NewFeedOut(BaseModel):
+    """A feed that was made just now. `url` is not kept: whoever has it reads the calendar."""
+
+    owner_member_id: UUID | None
+    created_at: datetime
+    url: str

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from tenantry.cli.prove.agent_cases import AGENT_CASES
 from tenantry.cli.prove.bulk_cases import BULK_CASES
+from tenantry.cli.prove.calendar_cases import CALENDAR_CASES
 from tenantry.cli.prove.case import ALLOWED, FORBIDDEN, NOT_FOUND, ONLY_OWN, Case, listing, word
 from tenantry.cli.prove.connection_cases import CONNECTION_CASES
 from tenantry.cli.prove.contact_cases import CONTACT_CASES
@@ -28,8 +29,11 @@ PUBLIC: dict[str, str] = {
 # These tell of all tenants and are the operator's: no key of any tenant opens them.
 OPERATOR: dict[str, str] = {"GET /metrics": "what the process has done, for all tenants"}
 
-# What their parameters hold is what opens them, whoever asks; each has an attack of its own.
-BY_SECRET: dict[str, str] = {"GET /oauth/callback": "`connections.attack`"}
+# What their addresses hold is what opens them, whoever asks; each has an attack of its own.
+BY_SECRET: dict[str, str] = {
+    "GET /calendar/feeds/{secret}.ics": "`feeds.attack`",
+    "GET /oauth/callback": "`connections.attack`",
+}
 
 
 def _conversation(suffix: str = "") -> Callable[[Party], Request]:
@@ -139,10 +143,6 @@ def _conversation_id(party: Party) -> str:
     return str(party.conversation_id)
 
 
-def _booking_id(party: Party) -> str:
-    return str(party.booking_id)
-
-
 # Of what deletes, a thing comes before what it is a part of.
 CASES: dict[str, Case] = {
     **ROUTING_CASES,
@@ -200,9 +200,7 @@ CASES: dict[str, Case] = {
     "GET /api/v1/tool-calls": Case(
         Scope.CONVERSATIONS_READ, listing("/api/v1/tool-calls"), ONLY_OWN, ALLOWED, ONLY_OWN, shows=_turn_id
     ),
-    "GET /api/v1/calendar/events": Case(
-        Scope.CALENDAR_READ, listing("/api/v1/calendar/events"), ONLY_OWN, ALLOWED, ONLY_OWN, shows=_booking_id
-    ),
+    **CALENDAR_CASES,
     # Providers are the tenant's, whichever party they were made for.
     "GET /api/v1/providers": Case(
         Scope.PROVIDERS_READ, listing("/api/v1/providers"), ALLOWED, ALLOWED, ONLY_OWN, shows=_provider_id

@@ -23,7 +23,10 @@ async def _side(wire: Wire, side: Side) -> Side:
     if answer.status != 200:
         raise TenantryError(f"The proof cannot set rules of its own: {answer.text}")
     first, second, own = [
-        await _known(wire, side, await _shared(wire, side, await _sealed(wire, side, await _party(wire, party))))
+        await _subscribed(
+            wire,
+            await _known(wire, side, await _shared(wire, side, await _sealed(wire, side, await _party(wire, party)))),
+        )
         for party in side.parties
     ]
     return replace(side, first=first, second=second, own=own)
@@ -75,6 +78,12 @@ async def _known(wire: Wire, side: Side, party: Party) -> Party:
     """The party with its spare contact, of whom nobody has spoken."""
     find = Request("POST", "/api/v1/contacts/find", body={"leadId": party.spare_lead_id})
     return replace(party, spare_contact_id=await _made(wire, side.own.key, find))
+
+
+async def _subscribed(wire: Wire, party: Party) -> Party:
+    """The party with a feed of its calendar."""
+    answer = await _sent(wire, party.key, Request("POST", "/api/v1/calendar/feed"))
+    return replace(party, feed_secret=answer.field("url").rpartition("/")[2].removesuffix(".ics"))
 
 
 async def _shared(wire: Wire, side: Side, party: Party) -> Party:

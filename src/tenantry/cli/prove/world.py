@@ -31,7 +31,8 @@ class Party:
     """An owner of things, a member or (without `member_id`) the tenant itself, and what is theirs. `word` is in every
     text of theirs and in nobody else's; `budget`, their monthly tokens, is no other number; `colleague_id` is the
     tenant's owner, whom the clone is shared with. The ids from `conversation_id` on are there once it has spoken and
-    booked; the providers are the tenant's, one for each party to try; `consent` is one that the party asked for."""
+    booked; the providers are the tenant's, one for each party to try. `feed_secret` opens the feed of its calendar,
+    `consent` is one that it asked for."""
 
     name: str
     tenant_id: UUID
@@ -56,6 +57,7 @@ class Party:
     connection_id: UUID = NOTHING_YET
     spare_connection_id: UUID = NOTHING_YET
     consent: AskedConsent = _NO_CONSENT
+    feed_secret: str = ""
 
     @property
     def lead_id(self) -> str:
@@ -111,9 +113,9 @@ class Party:
             self.connection_id,
             self.spare_connection_id,
         )
-        return frozenset(
-            {self.word, str(self.budget), *(str(identifier) for identifier in ids if identifier != NOTHING_YET)}
-        )
+        there = [str(identifier) for identifier in ids if identifier != NOTHING_YET]
+        secret = [self.feed_secret] if self.feed_secret else []
+        return frozenset([self.word, str(self.budget), *there, *secret])
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ HOLD_FOR = timedelta(minutes=2)
 
 COLUMNS = (
     "b.tenant_id, b.id, b.calendar_id, b.agent_id, b.contact_id, b.conversation_id, b.status, b.starts_at, b.ends_at, "
-    "b.time_zone, b.title, b.details, b.remote_calendar_id, b.sequence, b.created_at"
+    "b.time_zone, b.title, b.details, b.remote_calendar_id, b.sequence, b.created_at, b.updated_at"
 )
 # A booking that its contact has, though a remote calendar may still have to take it.
 TAKEN = frozenset({BookingStatus.CONFIRMED, BookingStatus.PENDING})
@@ -60,6 +60,7 @@ def booking_from(row: Row) -> Booking:
         remote_calendar_id=row["remote_calendar_id"],
         sequence=row["sequence"],
         created_at=row["created_at"],
+        updated_at=row["updated_at"],
     )
 
 
@@ -263,6 +264,20 @@ async def list_page(
         after_start,
         after_id,
         limit,
+    )
+    return [booking_from(row) for row in rows]
+
+
+async def of_calendar(tx: TenantTx, calendar_id: UUID, *, ends_after: datetime, most: int) -> list[Booking]:
+    """Up to `most` confirmed bookings of the calendar in order of start, those that end after this moment."""
+    rows = await tx.rows(
+        f"SELECT {COLUMNS} FROM bookings b WHERE b.tenant_id = $1 AND b.calendar_id = $2 AND b.status = 'confirmed' "
+        "AND b.starts_at > $3::timestamptz - interval '24 hours' AND b.ends_at > $3 "
+        "ORDER BY b.starts_at, b.id LIMIT $4",
+        tx.tenant_id,
+        calendar_id,
+        ends_after,
+        most,
     )
     return [booking_from(row) for row in rows]
 
