@@ -11,6 +11,7 @@ from tenantry.api.agents import shares as share_routes
 from tenantry.api.audit import routes as audit_routes
 from tenantry.api.calendars import feeds as feed_routes
 from tenantry.api.calendars import routes as calendar_routes
+from tenantry.api.connections import routes as connection_routes
 from tenantry.api.contacts import routes as contact_routes
 from tenantry.api.conversations import routes as conversation_routes
 from tenantry.api.conversations import socket
@@ -34,6 +35,7 @@ from tenantry.storage.repositories import (
     agent_versions,
     agents,
     calendar_feeds,
+    consents,
     contact_records,
     conversations,
     invitations,
@@ -63,6 +65,15 @@ async def _any_conversation(tx: TenantTx, conversation_id: UUID, who: Principal)
     if conversation is None:
         raise NotFound
     return conversation
+
+
+_take = consents.take
+
+
+async def _consent_of_any_session(tx: TenantTx, *, state_hash: bytes, session_hash: bytes) -> object:
+    anyones = "UPDATE consents SET session_hash = $3 WHERE tenant_id = $1 AND state_hash = $2"
+    await tx.execute(anyones, tx.tenant_id, state_hash, session_hash)
+    return await _take(tx, state_hash=state_hash, session_hash=session_hash)
 
 
 async def _conversation_of_anyone(tx: TenantTx, conversation_id: UUID, *, sees_only: UUID | None) -> object:
@@ -298,6 +309,22 @@ UNCHECKED: tuple[tuple[object, str, Any, tuple[str, ...]], ...] = (
             "PUT /api/v1/secrets/{name} of a member as the other member: 200",
             "DELETE /api/v1/secrets/{name} of a member as the other member: 204",
         ),
+    ),
+    (
+        connection_routes,
+        "_owner",
+        _any_owner,
+        (
+            "POST /api/v1/connections/{provider}/authorization of a member as the other member: 200",
+            "PUT /api/v1/connections/caldav of a member as the other member: 200",
+            "DELETE /api/v1/connections/{provider} of a member as the other member: 200",
+        ),
+    ),
+    (
+        consents,
+        "take",
+        _consent_of_any_session,
+        ("GET /oauth/callback of first as a forwarded link, the other member's session: ",),
     ),
     (
         calendar_routes,

@@ -61,7 +61,7 @@ def connection_connect(
         case "caldav":
             raise typer.BadParameter("CalDAV needs --server and --username.")
         case "microsoft" | "google":
-            run(_connect(where, member, provider))
+            run(connect(where, member, provider))
         case _:
             raise typer.BadParameter(f"{provider!r} is none of microsoft, google, caldav.")
 
@@ -73,7 +73,9 @@ async def _connect_caldav(where: Where, email: str | None, server: str, username
     print(f"caldav is connected as {made.account}")
 
 
-async def _connect(where: Where, email: str | None, provider: OAuthName) -> None:
+async def connect(where: Where, email: str | None, provider: OAuthName) -> None:
+    """What the command does by OAuth, for the member with this address or for the key's own. Raises ApiError, NotFound,
+    and InvalidInput when nobody came back in time."""
     async with client_of(where) as client, _listening() as (redirect_uri, came_back):
         asked = await client.connections.authorize(
             provider, redirect_uri=redirect_uri, owner_member_id=await _owner(client, email)

@@ -7,6 +7,7 @@ from tenantry.cli.prove.agent_cases import AGENT_CASES
 from tenantry.cli.prove.bulk_cases import BULK_CASES
 from tenantry.cli.prove.calendar_cases import CALENDAR_CASES
 from tenantry.cli.prove.case import ALLOWED, FORBIDDEN, NOT_FOUND, ONLY_OWN, Case, listing, word
+from tenantry.cli.prove.connection_cases import CONNECTION_CASES
 from tenantry.cli.prove.contact_cases import CONTACT_CASES
 from tenantry.cli.prove.http import SOCKET, Request
 from tenantry.cli.prove.routing_cases import ROUTING_CASES
@@ -28,8 +29,11 @@ PUBLIC: dict[str, str] = {
 # These tell of all tenants and are the operator's: no key of any tenant opens them.
 OPERATOR: dict[str, str] = {"GET /metrics": "what the process has done, for all tenants"}
 
-# What their paths hold is what opens them, whoever asks; each has an attack of its own.
-BY_SECRET: dict[str, str] = {"GET /calendar/feeds/{secret}.ics": "`feeds.attack`"}
+# What their addresses hold is what opens them, whoever asks; each has an attack of its own.
+BY_SECRET: dict[str, str] = {
+    "GET /calendar/feeds/{secret}.ics": "`feeds.attack`",
+    "GET /oauth/callback": "`connections.attack`",
+}
 
 
 def _conversation(suffix: str = "") -> Callable[[Party], Request]:
@@ -229,6 +233,7 @@ CASES: dict[str, Case] = {
     "DELETE /api/v1/secrets/{name}": Case(
         Scope.SECRETS_WRITE, _secret("DELETE"), FORBIDDEN, ALLOWED, frozenset({204, 403, 404}), control=204
     ),
+    **CONNECTION_CASES,
     # What the tenant's own agents used is for those who act for the tenant.
     "GET /api/v1/usage": Case(Scope.USAGE_READ, _usage, ONLY_OWN, ONLY_OWN, ONLY_OWN, shows=_turn_id),
     "GET /api/v1/limits": Case(Scope.USAGE_READ, listing("/api/v1/limits"), ONLY_OWN, ALLOWED, ONLY_OWN, shows=_budget),

@@ -72,7 +72,7 @@ class Wire:
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
-    async def send(self, key: str | None, request: Request) -> Answer:
+    async def send(self, key: str | None, request: Request, cookies: Mapping[str, str] | None = None) -> Answer:
         """The answer to the request under this key, or without one."""
         headers = {} if key is None else _bearer(key)
         if request.method == SOCKET:
@@ -85,6 +85,7 @@ class Wire:
             params=dict(request.query),
             data=None if request.body is None else msgspec.json.encode(request.body),
             headers=headers,
+            cookies=cookies,
         ) as response:
             body = await response.read()
             return Answer(response.status, _unpacked(body) if response.content_type == _ZIP else _text(body))

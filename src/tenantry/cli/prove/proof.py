@@ -3,7 +3,7 @@
 import aiohttp
 import structlog
 
-from tenantry.cli.prove import exports, feeds, forged, purposes, routes, sealed, streams, tools, twins
+from tenantry.cli.prove import connections, exports, feeds, forged, purposes, routes, sealed, streams, tools, twins
 from tenantry.cli.prove.http import Wire
 from tenantry.cli.prove.leftovers import remove_leftovers, running
 from tenantry.cli.prove.report import Report
@@ -45,7 +45,8 @@ async def prove(runtime: Runtime) -> Report:
 
 
 async def _attack(runtime: Runtime, estate: Estate, run_id: str, found: list[Crossing]) -> None:
-    db = runtime.db
+    runtime = connections.registered(runtime)
+    db, store = runtime.db, runtime.resources.connections
     found += await catalogue.examine(db)
     world = await make_world(db, estate, run_id)
     async with (
@@ -54,6 +55,7 @@ async def _attack(runtime: Runtime, estate: Estate, run_id: str, found: list[Cro
     ):
         wire = Wire(session)
         world = await settle(wire, world)
+        world = await connections.connect(runtime.resources, world)
         await _lose_track(db, world)
         # First of all: what an intruder sends becomes the intruder's own.
         found += await exports.attack(wire, world)
@@ -62,6 +64,7 @@ async def _attack(runtime: Runtime, estate: Estate, run_id: str, found: list[Cro
             db, world, BookingReferences(runtime.resources.hasher), runtime.resources.secrets.of
         )
         found += await sealed.attack(db, runtime.resources.vault, world)
+        found += await connections.attack(wire, db, world, store)
         found += await purposes.attack(wire, world)
         # Before the routes, whose control makes another feed.
         found += await feeds.attack(wire, world)
@@ -71,6 +74,7 @@ async def _attack(runtime: Runtime, estate: Estate, run_id: str, found: list[Cro
         found += await forged.attack(wire, world)
         found += await twins.attack(wire, runtime.engine, world)
         found += await sealed.open_copies(db, runtime.resources.vault, world)
+        found += await connections.open_copies(store, world)
 
 
 async def _lose_track(db: Database, world: World) -> None:

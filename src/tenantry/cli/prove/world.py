@@ -2,9 +2,11 @@
 
 import secrets
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from uuid import UUID
 
 from tenantry.auth.api_keys import hash_key, make_key
+from tenantry.credentials.consents import AskedConsent
 from tenantry.domain.access import Scope
 from tenantry.domain.agent import WEEKDAYS, AgentDefinition, Function, OpeningHours, Variable, VariableType
 from tenantry.domain.ids import new_id
@@ -14,6 +16,7 @@ from tenantry.storage.repositories import agent_versions, api_keys, audit, limit
 from tenantry.storage.tenancy import Database, TenantTx
 
 NOTHING_YET = UUID(int=0)
+_NO_CONSENT = AskedConsent(NOTHING_YET, "", "", "", datetime.min.replace(tzinfo=UTC))
 ACTOR = "operator:prove"
 # What the audit log of the proof's own tenants says, from the transaction on that made them.
 SEEDED = "tenant.seeded"
@@ -28,7 +31,8 @@ class Party:
     """An owner of things, a member or (without `member_id`) the tenant itself, and what is theirs. `word` is in every
     text of theirs and in nobody else's; `budget`, their monthly tokens, is no other number; `colleague_id` is the
     tenant's owner, whom the clone is shared with. The ids from `conversation_id` on are there once it has spoken and
-    booked; the providers are the tenant's, one for each party to try. `feed_secret` opens the feed of its calendar."""
+    booked; the providers are the tenant's, one for each party to try. `feed_secret` opens the feed of its calendar,
+    `consent` is one that it asked for."""
 
     name: str
     tenant_id: UUID
@@ -50,6 +54,9 @@ class Party:
     secret_id: UUID = NOTHING_YET
     spare_contact_id: UUID = NOTHING_YET
     clone_id: UUID = NOTHING_YET
+    connection_id: UUID = NOTHING_YET
+    spare_connection_id: UUID = NOTHING_YET
+    consent: AskedConsent = _NO_CONSENT
     feed_secret: str = ""
 
     @property
@@ -103,6 +110,8 @@ class Party:
             self.secret_id,
             self.spare_contact_id,
             self.clone_id,
+            self.connection_id,
+            self.spare_connection_id,
         )
         there = [str(identifier) for identifier in ids if identifier != NOTHING_YET]
         secret = [self.feed_secret] if self.feed_secret else []

@@ -34,6 +34,18 @@ async def claim_unknown(tx: TenantTx, turn_id: UUID, step: int, word: str) -> No
     )
 
 
+async def plan_removal(tx: TenantTx, connection_id: UUID, word: str) -> None:
+    """An event at a provider that is to be removed there, in a calendar of the connection."""
+    await tx.execute(
+        "INSERT INTO remote_removals (tenant_id, id, remote_calendar_id, remote_id, starts_at, ends_at) "
+        "SELECT tenant_id, gen_random_uuid(), id, $3, now(), now() FROM remote_calendars "
+        "WHERE tenant_id = $1 AND connection_id = $2",
+        tx.tenant_id,
+        connection_id,
+        word,
+    )
+
+
 async def count_audited(tx: TenantTx, action: str) -> int:
     """How often the audit log of the tenant has this action."""
     return await tx.value("SELECT count(*) FROM audit_log WHERE tenant_id = $1 AND action = $2", tx.tenant_id, action)

@@ -1,0 +1,166 @@
+"""What the parties connected, and consents they asked for: tried by everybody else, in every way but the right one."""
+
+import base64
+from collections.abc import Iterator
+from dataclasses import replace
+
+from tenantry.auth.identity import identify
+from tenantry.cli.prove.http import Answer, Request, Wire
+from tenantry.cli.prove.world import Party, Side, World
+from tenantry.credentials.connection_store import ConnectionStore
+from tenantry.credentials.connections import BasicSecret, ConnectionKeeper, ConnectionKey, GivenCredentials, OAuthSecret
+from tenantry.credentials.consents import Connecting, SignedIn, cookie_name
+from tenantry.credentials.oauth import OAuth
+from tenantry.domain.calendar import CalendarChoice
+from tenantry.domain.connection import ProviderName
+from tenantry.domain.errors import SealedValueUnreadable, TenantryError
+from tenantry.engine.resources import Resources
+from tenantry.server.runtime import Runtime
+from tenantry.settings import CalendarSettings, OAuthClient
+from tenantry.storage.isolation.crossing import Crossing
+from tenantry.storage.isolation.seeding import plan_removal
+from tenantry.storage.isolation.tables import fingerprints
+from tenantry.storage.repositories import booking_notices, calendars, remote_calendars
+from tenantry.storage.repositories.remote_calendars import Chosen
+from tenantry.storage.tenancy import Database
+
+BORDER = "connections"
+_CALLBACK = "/oauth/callback"
+_NOT_GIVEN = "access_denied"
+_CLIENT = OAuthClient(
+    client_id="proof",
+    client_secret="proof",  # noqa: S106 - of no provider that there is
+    authorize_url="https://login.invalid/authorize",
+    token_url="https://login.invalid/token",  # noqa: S106
+    revoke_url=None,
+    api_url="https://login.invalid",
+)
+
+
+def registered(runtime: Runtime) -> Runtime:
+    """The runtime with registrations at providers that do not exist, so that consents can be asked for and nothing is
+    sent to anybody."""
+    resources = runtime.resources
+    oauth = OAuth(CalendarSettings(_CLIENT, _CLIENT), resources.outbound)
+    connecting = Connecting(resources.vault, ConnectionKeeper(resources.vault), oauth, _account_of)
+    return replace(runtime, resources=replace(resources, connecting=connecting))
+
+
+async def _account_of(_: ProviderName, __: GivenCredentials, ___: str) -> str:
+    return "somebody"
+
+
+async def connect(resources: Resources, world: World) -> World:
+    """The world after every party has connected two accounts and asked for a consent."""
+    return replace(world, a=await _side(resources, world.a), b=await _side(resources, world.b))
+
+
+async def _side(resources: Resources, side: Side) -> Side:
+    first, second, own = [await _connected(resources, party) for party in side.parties]
+    return replace(side, first=first, second=second, own=own)
+
+
+async def _connected(resources: Resources, party: Party) -> Party:
+    value, account = party.secret_value, f"{party.word}@account.example"
+    owner, connecting = party.member_id, resources.connecting
+    async with resources.db.tenant(party.tenant_id) as tx:
+        google = await connecting.keep(
+            tx, SignedIn(ConnectionKey(tx.tenant_id, owner, "google"), OAuthSecret(value, value), account)
+        )
+        caldav = await connecting.keep(
+            tx,
+            SignedIn(
+                ConnectionKey(tx.tenant_id, owner, "caldav"), BasicSecret("https://dav.invalid/", "u", value), account
+            ),
+        )
+        calendar_id = await calendars.find_or_create(tx, owner)
+        # It counts for nothing: no booking of the proof goes out of the house.
+        choice = CalendarChoice(remote_id=party.word, name=f"Calendar {party.word}", primary=True, writable=True)
+        await remote_calendars.put(tx, calendar_id, google.id, [Chosen(choice, False, False)])
+        await booking_notices.leave(tx, party.booking_id, "moved")
+        await plan_removal(tx, google.id, party.word)
+        key_id = (await identify(tx, party.key)).key_id
+        consent = await connecting.ask(tx, owner, "google", redirect_uri="http://127.0.0.1:9/", asked_by=key_id)
+    return replace(party, connection_id=google.id, spare_connection_id=caldav.id, consent=consent)
+
+
+async def attack(wire: Wire, db: Database, world: World, store: ConnectionStore) -> list[Crossing]:
+    """Use connections as everybody else, and finish consents that others asked for."""
+    found = await _others_connections(world, store)
+    for target in (world.victim, world.a.own):
+        for who, state, session in _forgeries(world, target):
+            found.append(await _forged(wire, db, target, who, state, session))
+        # Who asked can still finish it, once.
+        found.append(await _finished(wire, db, target, "its own session", expected="used"))
+        found.append(await _finished(wire, db, target, "its own session, again", expected="refused"))
+    return found
+
+
+async def _others_connections(world: World, store: ConnectionStore) -> list[Crossing]:
+    parties = (*world.a.parties, *world.b.parties)
+    found: list[Crossing] = []
+    for party in parties:
+        access = await store.of(party.tenant_id, party.member_id, "google").access()
+        whose = [each for each in parties if access.authorization == f"Bearer {each.secret_value}"]
+        got = f"that of {whose[0].name} of {whose[0].slug}" if whose else "another token"
+        held = [each.word for each in whose] == [party.word]
+        expected = f"that of {party.name} of {party.slug}"
+        found.append(Crossing(BORDER, f"{party.name} of {party.slug}", "the token to use", expected, got, held))
+    return found
+
+
+def _forgeries(world: World, target: Party) -> Iterator[tuple[str, str, str]]:
+    """Who tries it, with which state and which session."""
+    own, other = target.consent, world.b.first.consent
+    mine, theirs = (base64.urlsafe_b64decode(consent.state) for consent in (own, other))
+    here = base64.urlsafe_b64encode(mine[:16] + theirs[16:]).decode()
+    there = base64.urlsafe_b64encode(theirs[:16] + mine[16:]).decode()
+    fresh = base64.urlsafe_b64encode(mine[:16] + bytes(26)).decode()
+    yield "a forwarded link, no session", own.state, ""
+    yield "a forwarded link, the other member's session", own.state, world.neighbour.consent.session
+    yield "a forwarded link, another tenant's session", own.state, other.session
+    yield "a made-up state, its own session", fresh, own.session
+    yield "another tenant's state under this tenant's id", here, other.session
+    yield "its state under another tenant's id", there, own.session
+
+
+async def _forged(wire: Wire, db: Database, target: Party, who: str, state: str, session: str) -> Crossing:
+    before = await fingerprints(db, target.tenant_id)
+    answer = await _come_back(wire, state, session, {"code": "a-code"})
+    changed = before != await fingerprints(db, target.tenant_id)
+    got = f"{answer.status}, {'changed' if changed else 'nothing changed'}"
+    held = answer.status == 400 and answer.field("code") == "consent_invalid" and not changed
+    return Crossing(BORDER, who, f"GET {_CALLBACK} of {target.name}", "400, nothing changed", got, held)
+
+
+async def _finished(wire: Wire, db: Database, target: Party, who: str, *, expected: str) -> Crossing:
+    """Come back with a consent that was not given: it is used all the same, and no provider is asked."""
+    before = await fingerprints(db, target.tenant_id)
+    await _come_back(wire, target.consent.state, target.consent.session, {"error": _NOT_GIVEN})
+    after = await fingerprints(db, target.tenant_id)
+    changed = [name for name in before if before[name] != after[name]]
+    got = "used" if changed == ["consents"] else f"changed {', '.join(changed)}" if changed else "refused"
+    return Crossing(BORDER, who, f"GET {_CALLBACK} of {target.name}", expected, got, held=got == expected)
+
+
+async def _come_back(wire: Wire, state: str, session: str, said: dict[str, str]) -> Answer:
+    cookies = {cookie_name(state): session} if session else {}
+    return await wire.send(None, Request("GET", _CALLBACK, {"state": state, **said}), cookies)
+
+
+async def open_copies(store: ConnectionStore, world: World) -> list[Crossing]:
+    """Use what the twins have of the victim's: sealed tokens that were copied into another tenant's rows."""
+    found: list[Crossing] = []
+    for party in world.a.parties:
+        if party.member_id is None:
+            continue
+        try:
+            await store.of(world.b.tenant_id, party.member_id, "google").access()
+            got = "opened"
+        except SealedValueUnreadable:
+            got = "refused"
+        except TenantryError as error:
+            got = error.code
+        what = f"the connection of {party.name}, copied into a row of its own"
+        found.append(Crossing(BORDER, "another tenant", what, "refused", got, held=got == "refused"))
+    return found
