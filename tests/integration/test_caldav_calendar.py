@@ -1,12 +1,14 @@
 """CalDAV against a real Radicale server: what the contract of all calendars does not say."""
 
 import asyncio
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from aiohttp import web
 
 from tenantry.calendars.caldav.provider import CalDavCalendars
 from tenantry.calendars.wire import CalendarHttp
@@ -28,6 +30,7 @@ async def test_a_booking_is_written_as_its_owner_reads_it(member: Member) -> Non
     assert event["SUMMARY"] == "Viewing, 2 rooms; 5 %\nATTENDEE:mailto:evil@example.com"
     assert event["DTSTART"].params["TZID"] == "Europe/Berlin"
     assert [str(each) for each in event.attendees] == ["mailto:anna@example.com"]
+    assert "\0" not in member.server.requests[0][3]
     # No server sends a second invitation.
     assert event.attendees[0].params["SCHEDULE-AGENT"] == "CLIENT"
 
@@ -44,6 +47,37 @@ async def test_a_change_keeps_what_the_owner_added(member: Member) -> None:
     assert (event["LOCATION"], event["DESCRIPTION"]) == ("Office 3", "Ring twice\nBring the keys")
     assert (event["SUMMARY"], event.sequence, len(event.walk("VALARM"))) == ("Second viewing", 1, 1)
     assert event.start.astimezone(UTC) == moved.slot.start
+
+
+async def test_made_again_is_what_the_owner_made_of_it(member: Member) -> None:
+    provider, wanted = member.connected(), appointment()
+    made = await provider.create(member.calendar, wanted)
+    await member.edit(made.id, "SUMMARY:", "LOCATION:Office 3\r\nSUMMARY:")
+    await provider.create(member.calendar, wanted)
+    assert (await member.event(made.id))["LOCATION"] == "Office 3"
+
+
+async def test_other_programs_see_that_it_changed(member: Member) -> None:
+    """By the sequence, also when the booking counts its changes otherwise."""
+    provider, wanted = member.connected(), appointment(sequence=0)
+    made = await provider.create(member.calendar, wanted)
+    for title, expected in (("Second", 1), ("Second", 1), ("Third", 2)):
+        await provider.change(member.calendar, made.id, replace(wanted, title=title))
+        assert (await member.event(made.id)).sequence == expected
+
+
+async def test_an_event_of_others_is_never_taken_for_the_booking(member: Member) -> None:
+    """Some servers answer a search by UID with all that there is."""
+    await member.put("DTSTART:20270601T080000Z", "DTEND:20270601T090000Z")
+
+    async def all_there_is(request: Any, _: Any) -> Any:
+        body = re.sub(r"<(\w+:prop-filter).*?</\1>", "", (await request.read()).decode())
+        _, _, text = await member.server.ask(member.user, "REPORT", member.calendar, body)
+        assert "20270601T080000Z" in text
+        return web.Response(status=207, text=text)
+
+    member.server.fail(all_there_is, "REPORT")
+    assert await member.connected().find(member.calendar, appointment()) is None
 
 
 async def test_a_change_that_the_owner_is_faster_than_is_made_on_theirs(member: Member) -> None:

@@ -60,3 +60,4 @@ async def test_what_is_over_is_left_out_at_first_and_many_events_come_in_parts(m
     await member.server.ask(member.user, "PUT", whole, body, Content_Type="text/calendar")
     assert (await provider.changes(member.calendar, None)).events == ()
     assert len((await provider.changes(whole, None)).events) == 120
+    assert len([body for *_, body in member.server.requests if "calendar-multiget" in body]) == 2

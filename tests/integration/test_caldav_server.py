@@ -27,6 +27,8 @@ async def test_well_known_is_followed_on_the_same_server(member: Member) -> None
     member.server.fail(answering(405), "PROPFIND", path="/mail/")
     member.server.fail(answering(301, Location=f"/{member.user}/"), "PROPFIND", path="/.well-known/caldav")
     assert await member.connected(member.server.url + "/mail/").account() == member.user
+    asked = [path for _, path, *_ in member.server.requests]
+    assert asked[:3] == ["/mail/", "/.well-known/caldav", f"/{member.user}/"]
 
 
 @pytest.mark.parametrize(
