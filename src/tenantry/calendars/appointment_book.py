@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from tenantry.calendars.remote import Remote, RemoteSides
-from tenantry.calendars.settling import SETTLE
+from tenantry.calendars.settling import INVITE, SETTLE
 from tenantry.domain.booking import Booking, BookingStatus, DailyLimit, Interval
 from tenantry.storage import jobs
 from tenantry.storage.repositories import audit, bookings, calendars, outbox
@@ -106,6 +106,8 @@ class AppointmentBook:
             booked = await bookings.confirm(tx, held, takes_bookings.id if takes_bookings else None, limit=limit)
             if booked is not None and booked.status is BookingStatus.PENDING:
                 await jobs.enqueue(tx, SETTLE, booked.id)
+            elif booked is not None:
+                await jobs.enqueue(tx, INVITE, booked.id)
             return booked
 
     async def move(
@@ -173,8 +175,7 @@ class AppointmentBook:
 
 async def _recorded(tx: TenantTx, action: str, booking: Booking | None, effect: Effect) -> Booking | None:
     if booking is not None:
-        if booking.remote_calendar_id is not None:
-            await jobs.enqueue(tx, SETTLE, booking.id)
+        await jobs.enqueue(tx, SETTLE if booking.remote_calendar_id is not None else INVITE, booking.id)
         await audit.record(
             tx,
             actor=effect.actor,

@@ -76,7 +76,7 @@ def feed(bookings: Sequence[Booking], name: str, host: str) -> bytes:
     for booking in bookings:
         event = _event(booking, host, booking.status)
         if booking.details:
-            add(event, "DESCRIPTION", _collected(booking.details))
+            add(event, "DESCRIPTION", collected(booking.details))
         events.append(event)
     calendar = _calendar(events, bookings)
     add(calendar, "X-WR-CALNAME", one_line(name))
@@ -129,7 +129,8 @@ def _address(email: str, name: str) -> vCalAddress:
     return address
 
 
-def _collected(details: Mapping[str, Any]) -> str:
+def collected(details: Mapping[str, Any]) -> str:
+    """What the agent collected, a line for each variable."""
     return "\n".join(
         f"{name.replace('_', ' ').capitalize()}: {one_line(_said(value))}" for name, value in details.items()
     )

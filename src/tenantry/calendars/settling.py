@@ -6,18 +6,22 @@ from typing import Final
 from uuid import UUID
 
 from tenantry.calendars.base import CalendarProvider
+from tenantry.calendars.invitation import collected
+from tenantry.calendars.invitations import attendee_of
 from tenantry.calendars.remote import Remote, RemoteSides
 from tenantry.domain.booking import BookingStatus, Interval
 from tenantry.domain.calendar import Appointment, RemoteCalendar, RemoteEvent
 from tenantry.domain.errors import CalendarUnavailable
 from tenantry.storage import jobs
-from tenantry.storage.repositories import booking_notices, outbox, remote_calendars
+from tenantry.storage.repositories import agents, booking_notices, outbox, remote_calendars
 from tenantry.storage.repositories.outbox import Unsettled
 from tenantry.storage.tenancy import Database, TenantTx
 
 # The jobs that settle the booking they are about, and that take away the event of a deleted one.
 SETTLE: Final = "settle_booking"
 REMOVE: Final = "remove_event"
+# The job that mails the contact of the booking it is about.
+INVITE: Final = "send_invitation"
 # Longer than all requests of one settling together may take.
 LEASE = timedelta(seconds=60)
 _ASKED = BookingStatus.PENDING
@@ -140,6 +144,7 @@ class Settling:
                 return await outbox.exists(tx, self.work.booking.id)
             if now.wanted == self.work.wanted:
                 await self._tell(tx, now)
+                await jobs.enqueue(tx, INVITE, now.booking.id)
                 if event is not None and now.booking.remote_calendar_id is not None:
                     await remote_calendars.keep_in_sync(tx, now.booking.remote_calendar_id, self.poll)
         return True
@@ -181,10 +186,13 @@ def _meet(one: Interval, other: Interval) -> bool:
 
 async def _appointment(tx: TenantTx, work: Unsettled) -> Appointment:
     booking = work.booking
+    record = await agents.get(tx, booking.agent_id, sees_only=None)
     return Appointment(
         key=booking.id,
         slot=work.slot,
         time_zone=booking.time_zone,
         title=booking.title,
+        description=collected(booking.details),
+        attendee=attendee_of(booking, record.definition) if record else None,
         sequence=booking.sequence,
     )

@@ -6,8 +6,10 @@ from uuid import UUID
 
 from tenantry.calendars.base import CalendarProvider
 from tenantry.calendars.remote import RemoteSides
+from tenantry.calendars.settling import INVITE
 from tenantry.domain.booking import Interval
 from tenantry.domain.calendar import Appointment, Changes, RemoteCalendar
+from tenantry.storage import jobs
 from tenantry.storage.repositories import audit, booking_notices, remote_calendars
 from tenantry.storage.repositories.remote_calendars import Placed
 from tenantry.storage.tenancy import Database, TenantTx
@@ -69,4 +71,5 @@ async def _really_there(provider: CalendarProvider, calendar: RemoteCalendar, pl
 async def _followed(tx: TenantTx, placed: Placed, kind: "booking_notices.Kind") -> None:
     previous = placed.slot.start if kind == "moved" else None
     await booking_notices.leave(tx, placed.booking_id, kind, previous)
+    await jobs.enqueue(tx, INVITE, placed.booking_id)
     await audit.record(tx, actor="system:calendar", action=f"booking.{kind}", target=f"booking:{placed.booking_id}")

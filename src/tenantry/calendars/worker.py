@@ -2,16 +2,19 @@
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from uuid import UUID
 
 import structlog
 
+from tenantry.calendars.choosing import ADOPT, Choosing
+from tenantry.calendars.invitations import Invitations
 from tenantry.calendars.settle import Settler
-from tenantry.calendars.settling import REMOVE, SETTLE
+from tenantry.calendars.settling import INVITE, REMOVE, SETTLE
 from tenantry.calendars.sync import Syncer
-from tenantry.domain.errors import CalendarRefused, CalendarUnavailable, ConnectionBroken
+from tenantry.domain.errors import CalendarRefused, CalendarUnavailable, ConnectionBroken, MailRefused, MailUnavailable
 from tenantry.storage import jobs
-from tenantry.storage.jobs import Handler
+from tenantry.storage.jobs import Handler, Later
 from tenantry.storage.repositories import outbox, remote_calendars
 from tenantry.storage.tenancy import Database
 
@@ -23,9 +26,23 @@ _AT_ONCE = 8
 _BATCH = 200
 
 
-def calendar_jobs(settler: Settler) -> Mapping[str, Handler]:
+def calendar_jobs(settler: Settler, choosing: Choosing, invitations: Invitations) -> Mapping[str, Handler]:
     """The jobs of calendars by name."""
-    return {SETTLE: settler.settle, REMOVE: settler.remove}
+    return {
+        SETTLE: settler.settle,
+        REMOVE: settler.remove,
+        ADOPT: choosing.adopt,
+        INVITE: partial(_invite, invitations),
+    }
+
+
+async def _invite(invitations: Invitations, tenant_id: UUID, booking_id: UUID) -> None:
+    try:
+        await invitations.send(tenant_id, booking_id)
+    except MailUnavailable as away:
+        raise Later(away.code, away.retry_after) from away
+    except MailRefused as refused:
+        log.warning("invitation refused", tenant_id=str(tenant_id), booking_id=str(booking_id), code=refused.code)
 
 
 async def watch_calendars(db: Database, syncer: Syncer) -> None:

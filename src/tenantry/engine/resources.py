@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from tenantry.auth.budgets import BudgetLedger
 from tenantry.auth.rate_limits import RateLimiter
+from tenantry.calendars.choosing import Choosing
 from tenantry.calendars.remote import RemoteSides
 from tenantry.credentials.connection_store import ConnectionStore
 from tenantry.credentials.consents import Connecting
@@ -32,6 +33,7 @@ class Resources:
     secrets: SecretStore
     connections: ConnectionStore
     connecting: Connecting
+    choosing: Choosing
     limiter: RateLimiter
     budgets: BudgetLedger
     definitions: Definitions = field(default_factory=Definitions)

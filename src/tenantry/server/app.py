@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi_swagger import patch_fastapi
 
 from tenantry.api.registry import ROUTERS as API_ROUTERS
-from tenantry.calendars.worker import calendar_jobs, sweep_unsettled, watch_calendars
+from tenantry.calendars.worker import sweep_unsettled, watch_calendars
 from tenantry.channels.registry import ROUTERS as CHANNEL_ROUTERS
 from tenantry.engine.recovery import keep_leases, watch
 from tenantry.lifecycle.sweep import sweep_for_ever
@@ -29,7 +29,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         async with runtime.telemetry.running():
             tasks = [asyncio.create_task(work(runtime.engine)) for work in (watch, keep_leases)]
             tasks.append(asyncio.create_task(sweep_for_ever(runtime.db)))
-            runner = JobRunner(runtime.db, calendar_jobs(runtime.settler))
+            runner = JobRunner(runtime.db, runtime.jobs)
             tasks += [
                 asyncio.create_task(runner.run_for_ever()),
                 asyncio.create_task(watch_calendars(runtime.db, runtime.syncer)),

@@ -1,19 +1,22 @@
 """All that one process needs to answer, opened and closed in order."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
 from tenantry.auth.budgets import BudgetLedger
 from tenantry.auth.rate_limits import RateLimiter
+from tenantry.calendars.choosing import Choosing
+from tenantry.calendars.invitations import Invitations
 from tenantry.calendars.registry import ConnectedProviders
 from tenantry.calendars.remote import RemoteSides
 from tenantry.calendars.settle import Settler
 from tenantry.calendars.sync import Syncer
+from tenantry.calendars.worker import calendar_jobs
 from tenantry.credentials.connection_store import ConnectionStore
-from tenantry.credentials.connections import ConnectionKeeper, GivenCredentials
+from tenantry.credentials.connections import ConnectionKeeper
 from tenantry.credentials.consents import Connecting
 from tenantry.credentials.key_ring import load_key_ring
 from tenantry.credentials.master_key import ContactHasher, load_master_key
@@ -21,13 +24,13 @@ from tenantry.credentials.oauth import OAuth
 from tenantry.credentials.provider_keys import ProviderKeys
 from tenantry.credentials.secret_store import SecretStore
 from tenantry.credentials.vault import Vault
-from tenantry.domain.connection import ProviderName
 from tenantry.engine.resources import Resources
 from tenantry.engine.turn import Engine
 from tenantry.llm.registry import Models
 from tenantry.outbound.addresses import NetworkPolicy
 from tenantry.outbound.client import OutboundHttp
 from tenantry.settings import Settings
+from tenantry.storage.jobs import Handler
 from tenantry.storage.opening import open_database
 from tenantry.storage.tenancy import Database
 from tenantry.telemetry.telemetry import Telemetry
@@ -41,7 +44,7 @@ class Runtime:
     db: Database
     resources: Resources
     engine: Engine
-    settler: Settler
+    jobs: Mapping[str, Handler]
     syncer: Syncer
     telemetry: Telemetry
 
@@ -56,17 +59,19 @@ async def open_runtime(settings: Settings) -> AsyncGenerator[Runtime]:
         models, outbound = Models(settings.model, ProviderKeys(vault), policy), OutboundHttp(policy)
         keeper, oauth = ConnectionKeeper(vault), OAuth(settings.calendars, outbound)
         connections = ConnectionStore(opened.db, keeper, oauth)
+        providers = ConnectedProviders(settings.calendars, outbound, connections)
         try:
             resources = Resources(
                 db=opened.db,
                 hasher=ContactHasher(master),
                 models=models,
                 outbound=outbound,
-                calendars=RemoteSides(ConnectedProviders(settings.calendars, outbound)),
+                calendars=RemoteSides(providers),
                 vault=vault,
                 secrets=SecretStore(opened.db, vault),
                 connections=connections,
-                connecting=Connecting(vault, keeper, oauth, _account_of),
+                connecting=Connecting(vault, keeper, oauth, providers.account_of),
+                choosing=Choosing(opened.db, providers),
                 limiter=limiter,
                 budgets=BudgetLedger(opened.db),
             )
@@ -76,15 +81,11 @@ async def open_runtime(settings: Settings) -> AsyncGenerator[Runtime]:
             poll = timedelta(seconds=settings.calendars.poll_s)
             settler = Settler(opened.db, resources.calendars, poll=poll)
             syncer = Syncer(opened.db, resources.calendars, poll)
-            yield Runtime(settings, opened.db, resources, engine, settler, syncer, telemetry)
+            handlers = calendar_jobs(settler, resources.choosing, Invitations.of(opened.db, settings))
+            yield Runtime(settings, opened.db, resources, engine, handlers, syncer, telemetry)
         finally:
             await connections.close()
             await asyncio.gather(models.close(), outbound.close(), limiter.close())
-
-
-async def _account_of(_: ProviderName, __: GivenCredentials, ___: str) -> str:
-    """Nothing that is asked of the provider: the account is what was given."""
-    return ""
 
 
 def _measure(telemetry: Telemetry, db: Database, engine: Engine) -> None:

@@ -2,11 +2,10 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
-from uuid import UUID
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -36,13 +35,13 @@ class MailboxGates:
     """Who may ask for a mailbox: four requests at once of one app are what Graph allows for each."""
 
     def __init__(self) -> None:
-        self._gates: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
+        self._gates: WeakValueDictionary[Hashable, asyncio.Semaphore] = WeakValueDictionary()
 
-    def of(self, connection_id: UUID) -> asyncio.Semaphore:
-        """The gate that all of this process share for the connection while one of them holds it."""
-        gate = self._gates.get(connection_id)
+    def of(self, mailbox: Hashable) -> asyncio.Semaphore:
+        """The gate that all of this process share for the mailbox while one of them holds it."""
+        gate = self._gates.get(mailbox)
         if gate is None:
-            gate = self._gates[connection_id] = asyncio.Semaphore(_AT_ONCE)
+            gate = self._gates[mailbox] = asyncio.Semaphore(_AT_ONCE)
         return gate
 
 

@@ -42,7 +42,7 @@ class MicrosoftCalendar:
     """
 
     def __init__(self, http: CalendarHttp, api_url: str, gate: asyncio.Semaphore) -> None:
-        """`gate` is the connection's of `MailboxGates`."""
+        """`gate` is the mailbox's of `MailboxGates`."""
         self._graph = Graph(http, api_url, gate)
 
     async def account(self) -> str:

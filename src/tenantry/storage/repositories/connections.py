@@ -105,6 +105,14 @@ async def find(tx: TenantTx, owner_member_id: UUID | None, provider: ProviderNam
     return _connection_from(row) if row else None
 
 
+async def get(tx: TenantTx, connection_id: UUID) -> Connection | None:
+    """One connection, for jobs, which name it by its id."""
+    row = await tx.row(
+        f"SELECT {_CONNECTION} FROM connections WHERE tenant_id = $1 AND id = $2", tx.tenant_id, connection_id
+    )
+    return _connection_from(row) if row else None
+
+
 async def lock_id(tx: TenantTx, owner_member_id: UUID | None, provider: ProviderName) -> UUID | None:
     """The id of the owner's connection to the provider; until the transaction ends, nobody else makes or changes it."""
     whose = f"connection {tx.tenant_id} {owner_member_id} {provider}"

@@ -31,6 +31,14 @@ async def of_calendar(tx: TenantTx, calendar_id: UUID) -> list[RemoteCalendar]:
     return [_remote_from(row) for row in rows]
 
 
+async def of_connection(tx: TenantTx, connection_id: UUID) -> list[RemoteCalendar]:
+    """Those of one connection."""
+    rows = await tx.rows(
+        f"{_SELECT} WHERE r.tenant_id = $1 AND r.connection_id = $2 ORDER BY r.name, r.id", tx.tenant_id, connection_id
+    )
+    return [_remote_from(row) for row in rows]
+
+
 async def get(tx: TenantTx, remote_calendar_id: UUID) -> RemoteCalendar | None:
     """One of them."""
     row = await tx.row(f"{_SELECT} WHERE r.tenant_id = $1 AND r.id = $2", tx.tenant_id, remote_calendar_id)
