@@ -2,19 +2,22 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import lru_cache
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from icalendar import Calendar, Component, Event, Timezone, vCalAddress
+from icalendar import Calendar, Component, Event, vCalAddress
 
 from tenantry.calendars.caldav.reading import main_event, uid_of
+from tenantry.calendars.vtimezone import vtimezone
 from tenantry.domain.calendar import Appointment, Attendee
 from tenantry.domain.errors import CalendarRefused
 
 _PRODUCT = "-//Tenantry//Tenantry//EN"
 # Servers refuse objects with control characters, and a contact's words may have them.
 _CONTROLS = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 127])
+
+# As far ahead as an appointment can be moved.
+_YEARS_OF_RULES = 3
 
 
 def file_name(key: UUID) -> str:
@@ -86,14 +89,9 @@ def _brought_to(calendar: Calendar, event: Event, appointment: Appointment, now:
     if str(event.get("STATUS", "")).upper() == "CANCELLED":
         _set(event, "STATUS", "CONFIRMED")
     if zone.key not in ("UTC", *(each.tz_name for each in calendar.timezones)):
-        calendar.add_component(_rules_of(zone.key))
+        year = appointment.slot.start.year
+        calendar.add_component(vtimezone(zone.key, year, year + _YEARS_OF_RULES))
     return calendar.to_ical()
-
-
-@lru_cache(64)
-def _rules_of(zone: str) -> Timezone:
-    """The VTIMEZONE of an IANA zone, which takes longer to make than all the rest; nobody changes it."""
-    return Timezone.from_tzid(zone)
 
 
 def _wall(at: datetime, zone: ZoneInfo) -> datetime:
