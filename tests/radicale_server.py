@@ -8,7 +8,7 @@ import tempfile
 from base64 import b64encode
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
@@ -110,6 +110,15 @@ class RadicaleServer:
         paths = [part.partition("<")[0] for part in listing.split("<href>")[1:]]
         found = {path: await self.ask(user, "GET", path) for path in dict.fromkeys(paths) if path.endswith(".ics")}
         return {path: text for path, (status, _, text) in found.items() if status == 200}
+
+    def stored(self, calendar: str) -> dict[str, str]:
+        """The objects in a calendar by their path, read where the server keeps them."""
+        folder = self._folder / "collection-root" / calendar.strip("/")
+        found: dict[str, str] = {}
+        for file in folder.glob("*.ics"):
+            with suppress(FileNotFoundError):
+                found[f"{calendar}{file.name}"] = file.read_text()
+        return found
 
     def forget_tokens(self) -> None:
         """The server knows none of its sync tokens any more."""

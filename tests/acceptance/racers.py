@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import random
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -81,6 +82,7 @@ class _Race:
         self, name: str, member: _Member, party: Party, start: datetime, arguments: dict[str, Any]
     ) -> None:
         context = party.context(now=datetime.now(UTC))
+        began = time.monotonic()
         while True:
             try:
                 result = await call_tool(context, ToolCallRequest("call-1", name, arguments))
@@ -89,7 +91,7 @@ class _Race:
                 await asyncio.sleep(0.1)
         row = await _row_of(party, context.effect_key, arguments.get("booking_id"))
         lie = _lie(name, result, row, start)
-        line = {"member": str(party.agent.owner_member_id), "name": name, **result.output, "lie": lie}
+        line = {"member": str(party.agent.owner_member_id), "name": name, **result.output, "lie": lie, "seconds": time.monotonic() - began}
         self._told.write(json.dumps(line) + "\n")
         if row is not None and row["status"] in _LIVE:
             member.booked.append((party, str(row["id"])))

@@ -26,10 +26,11 @@ from tenantry.storage.tenancy import Row
 from tests.acceptance import commands
 from tests.acceptance.race_calendars import ROOT, RacedCalendar, RacedCalendars, Standing, Toll
 from tests.acceptance.racers import AGENT, slots
-from tests.acceptance.racing_process import Order
+from tests.acceptance.racing_process import AT_WORK, Order
+from tests.integration.whole_database import superuser
 
 RACERS, WORKERS = 2, 2
-_KILL_AFTER_S = (0.8, 3.0)
+_KILL_AFTER_S = (0.5, 5.0)
 _LONGEST_S = 600.0
 _CONVERGES_WITHIN_S = 90.0
 _HOUR = timedelta(hours=1)
@@ -100,6 +101,7 @@ class Processes:
     async def start(self, role: str, **more: Any) -> int:
         """The new process."""
         log = self.folder / f"{role}-{len(self.logs)}.log"
+        log.touch()
         self.logs.append(log)
         assert self.starter.stdin is not None
         assert self.starter.stdout is not None
@@ -176,8 +178,11 @@ class Race:
             os.kill(pid, signal.SIGKILL)
 
     async def _kill(self, working: list[int], over: asyncio.Event) -> None:
-        """`kill -9` of one worker after the other, each of which has a successor at once."""
+        """`kill -9` of one worker after the other, each in the middle of its work and with a successor at once."""
+        logs = self.procs.logs[-len(working) :]
         for number in cycle(range(len(working))):
+            while AT_WORK not in logs[number].read_text() and not over.is_set():
+                await asyncio.sleep(0.05)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(over.wait(), _moment.uniform(*_KILL_AFTER_S))
             if over.is_set():
@@ -185,6 +190,7 @@ class Race:
             os.kill(working[number], signal.SIGKILL)
             self.kills += 1
             working[number] = await self.procs.start("work")
+            logs[number] = self.procs.logs[-1]
 
     async def _own(self, over: asyncio.Event) -> None:
         for owner in cycle(self.owners):
@@ -209,10 +215,18 @@ class Race:
                 return
             await asyncio.sleep(0.5)
 
-    async def unsettled(self) -> int:
-        """How many bookings wait for a provider."""
-        async with self.runtime.db.tenant(self.tenant_id) as tx:
-            return await tx.value("SELECT count(*) FROM bookings WHERE settled < wanted OR status IN ('held', 'pending')")
+    async def unsettled(self) -> list[Row]:
+        """The bookings that wait for a provider, and when that is tried again."""
+        connection = await superuser(self.home)
+        try:
+            return await connection.fetch(
+                "SELECT b.id, b.status, b.wanted, b.settled, b.remote_id, b.settling_until, q.status AS job, "
+                "q.attempts, q.execute_after FROM bookings b LEFT JOIN pgqueuer q ON q.tenant_id = b.tenant_id "
+                "AND q.payload = uuid_send(b.tenant_id) || uuid_send(b.id) "
+                "WHERE b.settled < b.wanted OR b.status IN ('held', 'pending')"
+            )
+        finally:
+            await connection.close()
 
     async def differences(self, owner: Owner) -> list[str]:
         """In what the provider's calendar is not the bookings here."""

@@ -17,12 +17,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+import structlog
 import uvloop
 
 from tenantry.calendars import appointment_book
 from tenantry.calendars.worker import sweep_unsettled, watch_calendars
 from tenantry.credentials import connection_store
 from tenantry.credentials.token_refresh import RefreshTimes
+from tenantry.llm.form_policy.policy import FormPolicy
 from tenantry.server import runtime as runtime_module
 from tenantry.server.logs import configure_logs
 from tenantry.server.runtime import Runtime, open_runtime
@@ -30,9 +32,13 @@ from tenantry.settings import load_settings
 from tenantry.storage.jobs import JobRunner
 from tests.acceptance.racers import race
 
+log = structlog.get_logger()
+
 _PR_SET_PDEATHSIG = 1
+# What a worker logs when it begins.
+AT_WORK = "at work"
 # So short that what a kill leaves is taken up within seconds, and that tokens end all the time.
-LEASE = timedelta(seconds=4)
+LEASE = timedelta(seconds=5)
 _HEARTBEAT_S = 2.0
 _PATIENCE_S = 0.2
 _TIMES = RefreshTimes(early_s=4, least_s=1, pause_s=1, lease_s=11)
@@ -56,6 +62,7 @@ class Order:
 
 async def _work(runtime: Runtime) -> None:
     """As a server does it in the background."""
+    log.info(AT_WORK)
     await asyncio.gather(
         JobRunner(runtime.db, runtime.jobs, heartbeat_s=_HEARTBEAT_S).run_for_ever(),
         watch_calendars(runtime.db, runtime.syncer),
@@ -69,6 +76,8 @@ async def _run(order: Order) -> None:
         if order.role == "work":
             await _work(runtime)
         else:
+            # Racers take whatever time there is, and workers what they need.
+            os.nice(10)
             await race(runtime, order.tenant_id, order.agents, order.seed, order.attempts, Path(order.told))
 
 
@@ -99,6 +108,8 @@ def _child(order: Order) -> None:
 def main() -> None:
     """Start a process for each line, until the input ends."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    # What takes a start the longest is done once.
+    FormPolicy()
     while line := sys.stdin.readline():
         pid = os.fork()
         if pid == 0:
