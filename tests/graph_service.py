@@ -70,8 +70,8 @@ class GraphServer:
 
     `page_size` is the most that it gives at once, `replays_answer` whether a replay of a transaction gets the event or
     a 409, `shows_series` whether a delta has the series of its occurrences, `elsewhere` an origin that its links lead
-    to. Of `cut_every` changes one is made and cut, which `cuts` counts. While `held` is set, answers wait for it; `most_at_once` is how many
-    requests of a mailbox were under way together.
+    to. Of `cut_every` changes one is made and cut, which `cuts` counts. While `held` is set, answers wait for it;
+    `most_at_once` is how many requests of a mailbox were under way together.
     """
 
     login: Login = field(default_factory=lambda: Login("anna@contoso.example"))

@@ -94,7 +94,10 @@ class RadicaleServer:
         """What the user does there by another program: the status, the headers and the body of the answer."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         async with self.session.request(
-            method, self.direct + path, data=body, headers={"Authorization": basic(user, self._passwords.get(user, user)), **named}
+            method,
+            self.direct + path,
+            data=body,
+            headers={"Authorization": basic(user, self._passwords.get(user, user)), **named},
         ) as answer:
             return answer.status, answer.headers, await answer.text()
 

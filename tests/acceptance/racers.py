@@ -1,4 +1,4 @@
-"""Contacts of one process who book, move and cancel by tool calls, and look at once whether they were told the truth."""
+"""Contacts who book, move and cancel by tool calls, and look at once whether they were told the truth."""
 
 import asyncio
 import itertools
@@ -91,7 +91,13 @@ class _Race:
                 await asyncio.sleep(0.1)
         row = await _row_of(party, context.effect_key, arguments.get("booking_id"))
         lie = _lie(name, result, row, start)
-        line = {"member": str(party.agent.owner_member_id), "name": name, **result.output, "lie": lie, "seconds": time.monotonic() - began}
+        line = {
+            "member": str(party.agent.owner_member_id),
+            "name": name,
+            **result.output,
+            "lie": lie,
+            "seconds": time.monotonic() - began,
+        }
         self._told.write(json.dumps(line) + "\n")
         if row is not None and row["status"] in _LIVE:
             member.booked.append((party, str(row["id"])))
@@ -134,12 +140,7 @@ async def race(
     async with runtime.db.tenant(UUID(tenant_id)) as tx:
         found = [await agents.get(tx, UUID(each), sees_only=None) for each in agent_ids]
     members = [
-        _Member(
-            [
-                replace(await in_conversation(runtime.db, record.draft()), sides=sides)
-                for _ in range(_CONTACTS)
-            ]
-        )
+        _Member([replace(await in_conversation(runtime.db, record.draft()), sides=sides) for _ in range(_CONTACTS)])
         for record in found
         if record is not None
     ]

@@ -9,9 +9,9 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from tenantry.server.runtime import Runtime
 from tenantry.storage.repositories import agent_versions, tenants
 from tenantry.storage.tenancy import Row
 from tests.acceptance import commands
-from tests.acceptance.race_calendars import ROOT, RacedCalendar, RacedCalendars, Standing, Toll
+from tests.acceptance.race_calendars import ROOT, RacedCalendar, RacedCalendars, Toll
 from tests.acceptance.racers import AGENT, slots
 from tests.acceptance.racing_process import AT_WORK, Order
 from tests.integration.whole_database import superuser
@@ -36,8 +36,8 @@ _CONVERGES_WITHIN_S = 90.0
 _HOUR = timedelta(hours=1)
 _moment = random.Random()  # noqa: S311 - when a kill hits is to be different every time
 _BOOKINGS = (
-    "SELECT b.id, b.status, b.starts_at, b.ends_at, b.by_owner, b.moved_from IS NOT NULL AS moving, b.settled < b.wanted "
-    "AS unsettled, lower(b.moved_from) AS moved_start, b.requested_at FROM bookings b "
+    "SELECT b.id, b.status, b.starts_at, b.ends_at, b.by_owner, "
+    "lower(b.moved_from) AS moved_start FROM bookings b "
     "JOIN calendars c ON c.tenant_id = b.tenant_id AND c.id = b.calendar_id WHERE c.owner_member_id = $1"
 )
 
@@ -78,9 +78,7 @@ class Owner:
     async def _plant(self, runtime: Runtime, tenant_id: UUID, start: datetime) -> None:
         event = await self.calendar.plant(start)
         there = {
-            row["id"]
-            for row in await self.live(runtime, tenant_id)
-            if start in (row["starts_at"], row["moved_start"])
+            row["id"] for row in await self.live(runtime, tenant_id) if start in (row["starts_at"], row["moved_start"])
         }
         self.planted[event] = there
 
@@ -144,6 +142,7 @@ class Race:
     rotations: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
     seconds: float = 0
     converged_s: float = 0
+    secrets: list[bytes] = field(default_factory=list[bytes])
 
     async def run(self, attempts: int) -> None:
         """Let them race, while workers are killed, answers are lost, owners act and keys are rotated."""
@@ -164,7 +163,10 @@ class Race:
         ]
         working = [await self.procs.start("work") for _ in range(WORKERS)]
         over = asyncio.Event()
-        beside = [asyncio.create_task(work) for work in (self._kill(working, over), self._own(over), self._rotate(files, attempts, over))]
+        beside = [
+            asyncio.create_task(work)
+            for work in (self._kill(working, over), self._own(over), self._rotate(files, attempts, over))
+        ]
         async with asyncio.timeout(_LONGEST_S):
             while any(_runs(pid) for pid in racing):
                 await asyncio.sleep(0.2)
@@ -211,7 +213,9 @@ class Race:
         """Until nothing is left to be done and all is seen that owners did, or it takes too long."""
         ends = time.monotonic() + _CONVERGES_WITHIN_S
         while time.monotonic() < ends:
-            if not await self.unsettled() and not [line for owner in self.owners for line in await self.differences(owner)]:
+            if not await self.unsettled() and not [
+                line for owner in self.owners for line in await self.differences(owner)
+            ]:
                 return
             await asyncio.sleep(0.5)
 
@@ -243,7 +247,11 @@ class Race:
             *(f"{name}: {key} stands twice" for key in twice),
             *(f"{name}: {key} has no booking" for key in remote.keys() - local.keys()),
             *(f"{name}: {key} has no event" for key in local.keys() - remote.keys()),
-            *(f"{name}: {key} is at {remote[key]}, booked for {local[key]}" for key in local.keys() & remote.keys() if local[key] != remote[key]),
+            *(
+                f"{name}: {key} is at {remote[key]}, booked for {local[key]}"
+                for key in local.keys() & remote.keys()
+                if local[key] != remote[key]
+            ),
         ]
 
     async def overlaps(self, owner: Owner) -> list[str]:
@@ -271,12 +279,14 @@ class Race:
         """One line for who runs it."""
         outcomes = Counter(f"{each['name'].partition('_')[0]} {each['status']}" for each in self.told)
         tolls = await self.toll()
+        lost = {name: toll.lost for name, toll in tolls.items()}
+        renewed = {name: toll.refreshes for name, toll in tolls.items()}
+        moved, deleted = sum(owner.moved for owner in self.owners), sum(owner.deleted for owner in self.owners)
+        planted = sum(len(owner.planted) for owner in self.owners)
         return (
-            f"{len(self.told)} attempts in {self.seconds:.0f} s, settled {self.converged_s:.0f} s later: {dict(sorted(outcomes.items()))}; "
-            f"{self.kills} kills, answers lost {({name: toll.lost for name, toll in tolls.items()})}, "
-            f"tokens renewed {({name: toll.refreshes for name, toll in tolls.items()})}, owners moved "
-            f"{sum(owner.moved for owner in self.owners)}, deleted {sum(owner.deleted for owner in self.owners)}, "
-            f"planted {sum(len(owner.planted) for owner in self.owners)}"
+            f"{len(self.told)} attempts in {self.seconds:.0f} s, all settled {self.converged_s:.0f} s later: "
+            f"{dict(sorted(outcomes.items()))}; {self.kills} kills, answers lost {lost}, tokens renewed {renewed}; owners "
+            f"planted {planted}, moved {moved}, deleted {deleted}"
         )
 
 
