@@ -157,10 +157,8 @@ async def open_copies(store: ConnectionStore, world: World) -> list[Crossing]:
         try:
             await store.of(world.b.tenant_id, party.member_id, "google").access()
             got = "opened"
-        except SealedValueUnreadable:
-            got = "refused"
         except TenantryError as error:
-            got = error.code
+            got = "refused" if isinstance(error.__cause__, SealedValueUnreadable) else error.code
         what = f"the connection of {party.name}, copied into a row of its own"
         found.append(Crossing(BORDER, "another tenant", what, "refused", got, held=got == "refused"))
     return found
