@@ -37,7 +37,8 @@ SLOTS = 36
 _AT_ONCE = 12
 _CONTACTS = 40
 _MOVES, _CANCELLATIONS = 0.1, 0.1
-_LIVE = frozenset({"held", "pending", "confirmed"})
+# A hold is nobody's appointment, and ends by itself.
+_LIVE = frozenset({"pending", "confirmed"})
 _HOUR = timedelta(hours=1)
 
 
@@ -126,7 +127,7 @@ def _lie(name: str, result: ToolResult, row: Row | None, start: datetime) -> str
         "moved": status == "confirmed" and there,
         "requested": row is not None and row["requested_at"] is not None and status != "held",
         "cancelled": status == "cancelled",
-        "not_found": status in {"cancelled", "declined"},
+        "not_found": status not in _LIVE,
         "unavailable": status not in _LIVE if name == "set_appointment" else not (status == "confirmed" and there),
     }.get(result.status, False)
     return "" if true else f"{name}: {dict(result.output)}, but it is {dict(row) if row else None}, wanted {start}"

@@ -227,7 +227,7 @@ class Race:
                 "SELECT b.id, b.status, b.wanted, b.settled, b.remote_id, b.settling_until, q.status AS job, "
                 "q.attempts, q.execute_after FROM bookings b LEFT JOIN pgqueuer q ON q.tenant_id = b.tenant_id "
                 "AND q.payload = uuid_send(b.tenant_id) || uuid_send(b.id) "
-                "WHERE b.settled < b.wanted OR b.status IN ('held', 'pending')"
+                "WHERE b.settled < b.wanted OR b.status = 'pending'"
             )
         finally:
             await connection.close()
@@ -256,7 +256,11 @@ class Race:
 
     async def overlaps(self, owner: Owner) -> list[str]:
         """Live bookings that overlap each other, or an event of the owner, by no doing of the owner's."""
-        live = [row for row in await owner.live(self.runtime, self.tenant_id) if not row["by_owner"]]
+        live = [
+            row
+            for row in await owner.live(self.runtime, self.tenant_id)
+            if not row["by_owner"] and row["status"] != "held"
+        ]
         found = [
             f"{owner.calendar.name}: {one['id']} and {other['id']}"
             for index, one in enumerate(live)
@@ -285,8 +289,8 @@ class Race:
         planted = sum(len(owner.planted) for owner in self.owners)
         return (
             f"{len(self.told)} attempts in {self.seconds:.0f} s, all settled {self.converged_s:.0f} s later: "
-            f"{dict(sorted(outcomes.items()))}; {self.kills} kills, answers lost {lost}, tokens renewed {renewed}; owners "
-            f"planted {planted}, moved {moved}, deleted {deleted}"
+            f"{dict(sorted(outcomes.items()))}; {self.kills} kills, answers lost {lost}, tokens renewed {renewed}; "
+            f"owners planted {planted}, moved {moved}, deleted {deleted}"
         )
 
 

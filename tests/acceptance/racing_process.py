@@ -76,8 +76,8 @@ async def _run(order: Order) -> None:
         if order.role == "work":
             await _work(runtime)
         else:
-            # Racers take whatever time there is, and workers what they need.
-            os.nice(10)
+            # They would leave no time to the workers.
+            os.nice(4)
             await race(runtime, order.tenant_id, order.agents, order.seed, order.attempts, Path(order.told))
 
 

@@ -25,8 +25,8 @@ class Syncer:
         """Follow what changed since the last look, when a look is due. Killed in between, it looks again from where it
         began. Raises CalendarUnavailable, ConnectionBroken and CalendarRefused; the next look is due then as ever."""
         async with self.db.tenant(tenant_id) as tx:
-            due, token = await remote_calendars.claim_sync(tx, remote_calendar_id, self.poll)
-            if not due:
+            look = await remote_calendars.claim_sync(tx, remote_calendar_id, self.poll)
+            if look is None:
                 return
             calendar = await remote_calendars.get(tx, remote_calendar_id)
             # Before the provider is asked: what is changed here while it answers, its answer does not know.
@@ -34,7 +34,7 @@ class Syncer:
         if calendar is None or not placed:
             return
         provider = await self.sides.provider(calendar)
-        changes = await provider.changes(calendar.remote_id, token)
+        changes = await provider.changes(calendar.remote_id, look.token)
         moved = {e.id: (placed[e.id], e.slot) for e in changes.events if e.id in placed and e.slot != placed[e.id].slot}
         deleted: list[Placed] = []
         for each in _missing(changes, placed):
@@ -50,7 +50,7 @@ class Syncer:
             for each in deleted:
                 if await remote_calendars.deleted_there(tx, each):
                     await _followed(self.sides, tx, each, "cancelled")
-            await remote_calendars.synced(tx, remote_calendar_id, changes.token)
+            await remote_calendars.synced(tx, remote_calendar_id, look, changes.token)
 
 
 def _missing(changes: Changes, placed: dict[str, Placed]) -> list[Placed]:

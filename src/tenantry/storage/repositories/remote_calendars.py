@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from tenantry.domain.booking import Interval
@@ -96,19 +96,28 @@ async def due(tx: TenantTx, limit: int) -> list[tuple[UUID, UUID]]:
     return [(row["tenant_id"], row["id"]) for row in rows]
 
 
-async def claim_sync(tx: TenantTx, remote_calendar_id: UUID, again_after: timedelta) -> tuple[bool, str | None]:
-    """Take a look that is due, so that nobody else does before `again_after`: whether it is ours, and the token that
-    the last one left. Where nothing is booked, none is due until `keep_in_sync`."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A look for changes: from which token on, and when it began by the database's clock."""
+
+    token: str | None
+    began_at: datetime
+
+
+async def claim_sync(tx: TenantTx, remote_calendar_id: UUID, again_after: timedelta) -> Look | None:
+    """Take a look that is due, so that nobody else does before `again_after`; None when none is due. Where nothing is
+    booked, none is due until `keep_in_sync`."""
     row = await tx.row(
         "UPDATE remote_calendars r SET next_sync_at = CASE WHEN EXISTS (SELECT FROM bookings b "
         "WHERE b.tenant_id = r.tenant_id AND b.remote_calendar_id = r.id AND b.status = 'confirmed' "
         "AND b.ends_at > now()) THEN clock_timestamp() + $3::interval ELSE 'infinity' END "
-        "WHERE tenant_id = $1 AND id = $2 AND next_sync_at <= clock_timestamp() RETURNING sync_token",
+        "WHERE tenant_id = $1 AND id = $2 AND next_sync_at <= clock_timestamp() "
+        "RETURNING sync_token, clock_timestamp() AS began_at",
         tx.tenant_id,
         remote_calendar_id,
         again_after,
     )
-    return row is not None, row["sync_token"] if row else None
+    return Look(row["sync_token"], row["began_at"]) if row else None
 
 
 async def keep_in_sync(tx: TenantTx, remote_calendar_id: UUID, after: timedelta) -> None:
@@ -122,13 +131,19 @@ async def keep_in_sync(tx: TenantTx, remote_calendar_id: UUID, after: timedelta)
     )
 
 
-async def synced(tx: TenantTx, remote_calendar_id: UUID, token: str) -> None:
-    """Keep where the next look begins."""
+async def synced(tx: TenantTx, remote_calendar_id: UUID, look: Look, token: str) -> None:
+    """Keep where the next look begins: where this one did, when a booking was not where it was wanted at any time of
+    this one. What its owner did with its event meanwhile was told, and nobody could follow it."""
+    # Ten seconds: what was begun before the look may have been committed in it.
     await tx.execute(
-        "UPDATE remote_calendars SET sync_token = $3, synced_at = clock_timestamp() WHERE tenant_id = $1 AND id = $2",
+        "UPDATE remote_calendars r SET synced_at = clock_timestamp(), sync_token = CASE WHEN EXISTS (SELECT "
+        "FROM bookings b WHERE b.tenant_id = $1 AND b.remote_calendar_id = $2 AND (b.settled < b.wanted "
+        "OR (b.remote_id IS NOT NULL AND b.updated_at > $4::timestamptz - interval '10 seconds'))) "
+        "THEN sync_token ELSE $3 END WHERE tenant_id = $1 AND id = $2",
         tx.tenant_id,
         remote_calendar_id,
         token,
+        look.began_at,
     )
 
 
