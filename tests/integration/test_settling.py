@@ -411,3 +411,29 @@ async def test_a_killed_attempt_is_taken_over_when_its_lease_is_over(party: Part
         await jobs.enqueue(tx, SETTLE, UUID(result.output["booking_id"]))
     assert (await settled(party, result)).status is BookingStatus.CONFIRMED
     assert len(provider.held) == 1
+
+
+async def test_waiting_for_a_lease_is_no_failed_attempt(party: Party, provider: MemoryProvider) -> None:
+    result = await book(party)
+    async with party.db.tenant(party.tenant_id) as tx:
+        await tx.execute(
+            "UPDATE bookings SET settled = 0, settling_by = $1, settling_until = clock_timestamp() + interval '1 hour'",
+            new_id(),
+        )
+        await jobs.enqueue(tx, SETTLE, UUID(result.output["booking_id"]))
+    waiting: set[int] = set()
+
+    async def waited() -> bool:
+        async with party.db.operator() as tx:
+            payload = party.tenant_id.bytes + UUID(result.output["booking_id"]).bytes
+            rows = await tx.rows(
+                "SELECT id, attempts FROM pgqueuer WHERE payload = $1 AND entrypoint = $2", payload, SETTLE
+            )
+        assert [row["attempts"] for row in rows if row["attempts"]] == []
+        waiting.update(row["id"] for row in rows)
+        return len(waiting) > 1
+
+    await until(waited)
+    async with party.db.tenant(party.tenant_id) as tx:
+        await tx.execute("UPDATE bookings SET settling_until = clock_timestamp()")
+    assert (await settled(party, result)).status is BookingStatus.CONFIRMED
