@@ -37,8 +37,8 @@ _SYNC_PREFER = ("odata.maxpagesize=50", 'outlook.body-content-type="text"')
 
 
 class MicrosoftCalendar:
-    """A CalendarProvider, and Watchable, on Microsoft Graph. Everything is read from calendarView, which work and school
-    accounts and personal ones have alike; getSchedule, which is for free/busy, is not there for personal ones.
+    """A CalendarProvider, and Watchable, on Microsoft Graph. Everything is read from calendarView, which work and
+    school accounts and personal ones have alike; getSchedule, for free/busy, is not there for personal ones.
 
     The key of an event is read from its `transactionId`; to find an event by it, which Graph does not do, it is also
     kept as an extended property. An all-day event counts from midnight to midnight in the zone that it was made in.
