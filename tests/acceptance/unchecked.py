@@ -11,6 +11,7 @@ from tenantry.api.agents import shares as share_routes
 from tenantry.api.audit import routes as audit_routes
 from tenantry.api.calendars import feeds as feed_routes
 from tenantry.api.calendars import routes as calendar_routes
+from tenantry.api.calendars import webhooks
 from tenantry.api.connections import routes as connection_routes
 from tenantry.api.contacts import routes as contact_routes
 from tenantry.api.conversations import routes as conversation_routes
@@ -35,6 +36,7 @@ from tenantry.storage.repositories import (
     agent_versions,
     agents,
     calendar_feeds,
+    calendar_watches,
     consents,
     contact_records,
     conversations,
@@ -43,6 +45,7 @@ from tenantry.storage.repositories import (
     turns,
 )
 from tenantry.storage.repositories.calendar_feeds import FeedCalendar
+from tenantry.storage.repositories.calendar_watches import Hook
 from tenantry.storage.repositories.invitations import Invitee
 from tenantry.storage.tenancy import TenantTx
 from tenantry.tools import registry as tool_registry
@@ -116,6 +119,11 @@ async def _any_event(tx: TenantTx, event_id: UUID, who: Principal) -> Invitee:
 async def _any_feed(tx: TenantTx, _: bytes) -> FeedCalendar | None:
     calendar_id = await tx.value("SELECT id FROM calendars WHERE tenant_id = $1 LIMIT 1", tx.tenant_id)
     return calendar_id and FeedCalendar(calendar_id, "Anybody")
+
+
+async def _any_hook(tx: TenantTx, *_: object) -> Hook | None:
+    row = await tx.row("SELECT remote_calendar_id, secret_hash FROM calendar_watches LIMIT 1")
+    return row and Hook(tx.tenant_id, row["remote_calendar_id"], row["secret_hash"])
 
 
 async def _anyones_feed(tx: TenantTx, who: Principal, asked: UUID | None) -> UUID | None:
@@ -347,6 +355,21 @@ UNCHECKED: tuple[tuple[object, str, Any, tuple[str, ...]], ...] = (
         "find",
         _any_feed,
         ("GET /calendar/feeds/{secret}.ics of a member as a fresh secret nobody was given: 200",),
+    ),
+    (
+        calendar_watches,
+        "find",
+        _any_hook,
+        ("POST /calendar/webhooks/google/{ticket} of a member as a fresh ticket nobody was given",),
+    ),
+    (
+        webhooks,
+        "hmac",
+        SimpleNamespace(compare_digest=lambda *_: True),
+        (
+            "POST /calendar/webhooks/google/{ticket} of a member as its ticket, the other member's secret: 202",
+            "POST /calendar/webhooks/microsoft/{ticket} of the tenant as its ticket without the secret: 202",
+        ),
     ),
     (
         contact_routes,
