@@ -264,9 +264,9 @@ async def test_what_a_killed_process_left_at_the_provider_is_not_believed(
 
 async def test_a_provider_that_does_not_call_us_leaves_the_connection_as_it_is(installation: Installation) -> None:
     owner = await connected_owner(installation, "google")
-    booking_id, event_id = await owner.book()
     installation.google.api.channels.authorized = False
     try:
+        booking_id, event_id = await owner.book()
         await owner.look()
         await until(lambda: owner.value("SELECT synced_at IS NOT NULL FROM remote_calendars"))
         assert await owner.value("SELECT health FROM connections") == "ok"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import structlog.testing
 
-from tenantry.credentials.connections import ConnectionKey
+from tenantry.credentials.connections import ConnectionKey, OAuthSecret
 from tenantry.credentials.token_refresh import RefreshTimes
 from tenantry.domain.connection import Health
 from tenantry.domain.errors import CalendarUnavailable, ConnectionBroken
@@ -282,6 +282,16 @@ async def test_what_a_provider_refuses_for_good_is_kept_for_the_owner_unless_the
     assert (await signed.known()).reason == "HTTP 403 insufficient_claims"
     with pytest.raises(ConnectionBroken, match="insufficient_claims"):
         await now.access()
+
+
+async def test_what_cannot_be_opened_is_no_bad_sign_in(signed: Signed) -> None:
+    other = signed.keeper.seal(
+        replace(signed.key, owner_member_id=None), (await signed.known()).id, OAuthSecret("a", "b")
+    )
+    await signed.set("sealed = $2", other)
+    with pytest.raises(CalendarUnavailable, match="operator"):
+        await signed.credentials.access()
+    assert (await signed.known()).health == Health.OK
 
 
 async def test_a_consent_that_soon_ends_is_told(signed: Signed) -> None:

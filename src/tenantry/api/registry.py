@@ -14,6 +14,7 @@ from tenantry.api.audit.routes import router as audit
 from tenantry.api.calendars.feeds import router as calendar_feeds
 from tenantry.api.calendars.routes import router as calendars
 from tenantry.api.calendars.webhooks import router as calendar_webhooks
+from tenantry.api.connections.calendars import router as connection_calendars
 from tenantry.api.connections.callback import router as oauth_callback
 from tenantry.api.connections.routes import router as connections
 from tenantry.api.contacts.routes import router as contacts
@@ -48,6 +49,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     providers,
     secrets,
     connections,
+    connection_calendars,
     oauth_callback,
     usage,
     limits,

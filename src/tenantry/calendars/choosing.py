@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, Protocol
 from uuid import UUID
 
-from tenantry.calendars.remote import Providers
 from tenantry.calendars.settling import SETTLE
 from tenantry.domain.calendar import CalendarChoice, RemoteCalendar
-from tenantry.domain.connection import Connection
+from tenantry.domain.connection import Connection, ProviderName
 from tenantry.domain.errors import CalendarRefused, CalendarUnavailable, ConnectionBroken, FieldError, InvalidInput
 from tenantry.storage import jobs
 from tenantry.storage.jobs import Later
@@ -22,6 +21,22 @@ ADOPT: Final = "adopt_connection"
 _BROKEN_S = 300.0
 
 
+class Offers(Protocol):
+    """As much of a provider as choosing needs."""
+
+    async def calendars(self) -> list[CalendarChoice]:
+        """As `CalendarProvider.calendars`."""
+        ...
+
+
+class Offering(Protocol):
+    """The way to an owner's own connection, and to nobody else's."""
+
+    async def of(self, tenant_id: UUID, owner_member_id: UUID | None, name: ProviderName) -> Offers:
+        """As `Providers.of`."""
+        ...
+
+
 async def connected(tx: TenantTx, connection: Connection) -> None:
     """A connection was made or renewed: take it into use, and do what was waiting for it."""
     await jobs.enqueue(tx, ADOPT, connection.id)
@@ -32,7 +47,7 @@ class Choosing:
     """Chooses calendars for the owners of connections."""
 
     db: Database
-    providers: Providers
+    providers: Offering
 
     async def adopt(self, tenant_id: UUID, connection_id: UUID) -> None:
         """Have bookings go to the main calendar of the connection and be kept clear of what is in it, unless calendars

@@ -9,7 +9,7 @@ from uuid import UUID
 import typer
 from aiohttp import web
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from tenantry.cli.agents.session import TenantName, Url, Where, client_of, owners_of
 from tenantry.cli.local import Home, run
@@ -107,6 +107,39 @@ async def _disconnect(where: Where, email: str | None, provider: str) -> None:
     async with client_of(where) as client:
         gone = await client.connections.disconnect(provider, owner_member_id=await _owner(client, email))
     print(f"{provider} is disconnected. {gone.detail}")
+
+
+@connection_app.command("calendars")
+def connection_calendars(
+    provider: ProviderArgument,
+    book: Annotated[str | None, typer.Option(help="Id of the calendar that bookings are to go to.")] = None,
+    busy: Annotated[
+        list[str] | None, typer.Option(help="Id of a calendar that is to count as busy; repeatable.")
+    ] = None,
+    member: MemberOption = None,
+    tenant: TenantName = None,
+    url: Url = None,
+    home: Home = None,
+) -> None:
+    """The calendars of a connection; with --book or --busy, use these and no others of it."""
+    run(_calendars(Where(tenant, url, home), member, provider, book, busy))
+
+
+async def _calendars(where: Where, email: str | None, provider: str, book: str | None, busy: list[str] | None) -> None:
+    async with client_of(where) as client:
+        owner = await _owner(client, email)
+        if book is None and busy is None:
+            found = await client.connections.calendars(provider, owner_member_id=owner)
+        else:
+            counts_busy = [*(busy or []), *([book] if book else [])]
+            found = await client.connections.choose_calendars(
+                provider, counts_busy=counts_busy, takes_bookings=book, owner_member_id=owner
+            )
+    table = Table(Column("id", no_wrap=True, overflow="fold"), "name", "main", "busy", "bookings")
+    for each in found.calendars:
+        marks = ("yes" if mark else "" for mark in (each.primary, each.counts_busy, each.takes_bookings))
+        table.add_row(each.remote_id, each.name, *marks)
+    Console().print(table)
 
 
 async def _owner(client: TenantryClient, email: str | None) -> UUID | None:

@@ -1,6 +1,6 @@
 """What members connected at calendar providers."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -34,7 +34,13 @@ class Authorization:
 
     authorization_url: str = field(repr=False)
     expires_at: datetime
-    cookies: dict[str, str] = field(default_factory=dict[str, str], repr=False)
+    cookies: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    authorization_url: str = field(repr=False)
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,25 @@ class Disconnected:
 
     revoked: bool
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """A calendar of a connection: what the provider says of it, and what it is used for."""
+
+    remote_id: str
+    name: str
+    primary: bool
+    writable: bool
+    counts_busy: bool
+    takes_bookings: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Calendars:
+    """All calendars of a connection."""
+
+    calendars: tuple[Calendar, ...]
 
 
 class Connections:
@@ -62,7 +87,7 @@ class Connections:
         asked, cookies = await self._transport.call_with_cookies(
             "POST",
             f"{_PATH}/{provider}/authorization",
-            Authorization,
+            _Asked,
             body=given(redirect_uri=redirect_uri),
             params={"owner_member_id": owner_member_id},
         )
@@ -85,3 +110,27 @@ class Connections:
         """Remove a connection."""
         params = {"owner_member_id": owner_member_id}
         return await self._transport.call("DELETE", f"{_PATH}/{provider}", Disconnected, params=params)
+
+    async def calendars(self, provider: str, *, owner_member_id: UUID | None = None) -> Calendars:
+        """The calendars of a connection."""
+        path, params = f"{_PATH}/{provider}/calendars", {"owner_member_id": owner_member_id}
+        return await self._transport.call("GET", path, Calendars, params=params)
+
+    async def choose_calendars(
+        self,
+        provider: str,
+        *,
+        counts_busy: Sequence[str],
+        takes_bookings: str | None,
+        owner_member_id: UUID | None = None,
+    ) -> Calendars:
+        """Use the calendars of a connection with these ids, and no others of it."""
+        used = dict.fromkeys([*counts_busy, *([takes_bookings] if takes_bookings is not None else [])])
+        body = {
+            "calendars": [
+                {"remote_id": each, "counts_busy": each in counts_busy, "takes_bookings": each == takes_bookings}
+                for each in used
+            ]
+        }
+        path, params = f"{_PATH}/{provider}/calendars", {"owner_member_id": owner_member_id}
+        return await self._transport.call("PUT", path, Calendars, body=body, params=params)

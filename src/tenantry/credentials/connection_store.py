@@ -1,15 +1,21 @@
 """The credentials of all owners, as requests to their providers use them."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from uuid import UUID
+
+import structlog
 
 from tenantry.credentials.connections import ConnectionKeeper, ConnectionKey
 from tenantry.credentials.oauth import OAuth
 from tenantry.credentials.token_refresh import RefreshTimes, TokenRefresh
 from tenantry.domain.connection import Access, Health, ProviderName
-from tenantry.domain.errors import ConnectionBroken
+from tenantry.domain.errors import CalendarUnavailable, ConnectionBroken, SealedValueUnreadable
 from tenantry.storage.repositories import connections
 from tenantry.storage.repositories.connections import StoredConnection
 from tenantry.storage.tenancy import Database
+
+log = structlog.get_logger()
 
 _CALDAV_REFUSED = "The server does not accept the user name or password any more; connect again."
 
@@ -25,7 +31,8 @@ class ConnectionCredentials:
         self._given: StoredConnection | None = None
 
     async def access(self) -> Access:
-        """What works now. Raises ConnectionBroken, CalendarUnavailable and SealedValueUnreadable."""
+        """What works now. Raises ConnectionBroken, and CalendarUnavailable when it cannot be renewed, or opened, for
+        now."""
         return self._access(await self._refresh.current(self._key))
 
     async def renew(self, refused: Access) -> Access:
@@ -47,16 +54,29 @@ class ConnectionCredentials:
                 await connections.set_broken(tx, self._given.id, self._given.version, health, reason)
 
     async def server(self) -> str:
-        """The address of the CalDAV server. Raises ConnectionBroken and SealedValueUnreadable."""
-        return self._keeper.open_basic(self._key, await self._refresh.read(self._key)).url
+        """The address of the CalDAV server. Raises ConnectionBroken and CalendarUnavailable."""
+        stored = await self._refresh.read(self._key)
+        with _readable(stored):
+            return self._keeper.open_basic(self._key, stored).url
 
     def _access(self, stored: StoredConnection) -> Access:
         self._given = stored
-        if self._key.provider == "caldav":
-            secret = self._keeper.open_basic(self._key, stored)
-        else:
-            secret = self._keeper.open_tokens(self._key, stored.id, stored.sealed)
+        with _readable(stored):
+            if self._key.provider == "caldav":
+                secret = self._keeper.open_basic(self._key, stored)
+            else:
+                secret = self._keeper.open_tokens(self._key, stored.id, stored.sealed)
         return Access(secret.authorization(), stored.version)
+
+
+@contextmanager
+def _readable(stored: StoredConnection) -> Generator[None]:
+    """That a key of the vault is missing is not the owner's fault: it passes when the operator restores it."""
+    try:
+        yield
+    except SealedValueUnreadable as error:
+        log.error("sealed value unreadable", connection_id=str(stored.id))
+        raise CalendarUnavailable("The connection cannot be opened for now; the operator has to look.") from error
 
 
 class ConnectionStore:

@@ -61,7 +61,7 @@ async def open_runtime(settings: Settings) -> AsyncGenerator[Runtime]:
         keeper, oauth = ConnectionKeeper(vault), OAuth(settings.calendars, outbound)
         connections = ConnectionStore(opened.db, keeper, oauth)
         providers = ConnectedProviders(settings.calendars, outbound, connections)
-        sides = RemoteSides(providers)
+        sides = RemoteSides(providers, mails=settings.mail is not None)
         try:
             resources = Resources(
                 db=opened.db,

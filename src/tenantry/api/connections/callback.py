@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from tenantry.api.common import Db, EngineResources
 from tenantry.api.connections.page import page
 from tenantry.api.problems import problem, problems
+from tenantry.calendars.choosing import connected
 from tenantry.credentials.consents import TakenConsent, cookie_name, tenant_of
 from tenantry.domain.access import Principal, Scope
 from tenantry.domain.connection import Connection
@@ -76,6 +77,7 @@ async def _finish(db: Database, resources: Resources, state: str, session: str, 
     async with db.tenant(tenant_id) as tx:
         who = await _check_asker(tx, taken)
         connection = await resources.connecting.keep(tx, signed_in)
+        await connected(tx, connection)
         owner = taken.key.owner_member_id
         details = {"provider": connection.provider, "owner": str(owner) if owner else None}
         target = f"connection:{connection.id}"

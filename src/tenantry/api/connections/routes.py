@@ -1,12 +1,12 @@
 """`/api/v1/connections`: what agents of a member, or of the tenant, may use at calendar providers."""
 
-from typing import Annotated
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from tenantry.api.common import Cursor, Db, EngineResources, Limit, cut_page, require_member
+from tenantry.api.connections.owner import Owner, owner_of
 from tenantry.api.connections.schemas import (
     AuthorizationIn,
     AuthorizationOut,
@@ -17,6 +17,7 @@ from tenantry.api.connections.schemas import (
 )
 from tenantry.api.problems import problems
 from tenantry.auth.principals import CanEditConnections, CanReadConnections
+from tenantry.calendars.choosing import connected
 from tenantry.credentials.connections import BasicSecret, ConnectionKey
 from tenantry.credentials.consents import LASTS, cookie_name
 from tenantry.credentials.oauth import OAuthName
@@ -27,7 +28,6 @@ from tenantry.domain.errors import (
     CalendarUnavailable,
     ConnectionBroken,
     FieldError,
-    Forbidden,
     InvalidInput,
     ProviderNotSetUp,
 )
@@ -38,10 +38,6 @@ from tenantry.storage.tenancy import TenantTx
 CALLBACK = "/oauth/callback"
 router = APIRouter(prefix="/api/v1/connections", tags=["connections"])
 
-Owner = Annotated[
-    UUID | None,
-    Query(description="Whose it is, for keys of the whole tenant: a member's, else the own member's or the tenant's."),
-]
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _LEFT = {
     "microsoft": "It is removed here. Microsoft has no way to revoke it for you: take this app away under "
@@ -76,7 +72,7 @@ async def begin_authorization(
     settings: Settings = request.app.state.runtime.settings
     callback = _callback(request, settings)
     redirect_uri = _redirect_uri(body.redirect_uri, callback)
-    owner = _owner(who, owner_member_id)
+    owner = owner_of(who, owner_member_id)
     async with db.tenant(who.tenant_id) as tx:
         await _check_owner(tx, owner)
         asked = await resources.connecting.ask(tx, owner, provider, redirect_uri=redirect_uri, asked_by=who.key_id)
@@ -101,13 +97,14 @@ async def connect_caldav(
     """Connect a CalDAV server, in the place of the owner's one; the user name and password are tried first."""
     secret = BasicSecret(body.url, body.username, body.password.get_secret_value())
     validate_server(secret.url, secret.username, secret.password)
-    owner = _owner(who, owner_member_id)
+    owner = owner_of(who, owner_member_id)
     async with db.tenant(who.tenant_id) as tx:
         await _check_owner(tx, owner)
     signed_in = await resources.connecting.try_password(ConnectionKey(who.tenant_id, owner, "caldav"), secret)
     async with db.tenant(who.tenant_id) as tx:
         await _check_owner(tx, owner)
         connection = await resources.connecting.keep(tx, signed_in)
+        await connected(tx, connection)
         await _record(tx, who, "connection.connected", f"connection:{connection.id}", owner, "caldav")
     return ConnectionOut.of(connection)
 
@@ -117,7 +114,7 @@ async def disconnect(
     provider: ProviderName, who: CanEditConnections, db: Db, resources: EngineResources, owner_member_id: Owner = None
 ) -> DisconnectedOut:
     """Remove a connection, and have the provider take the consent back where it can."""
-    owner = _owner(who, owner_member_id)
+    owner = owner_of(who, owner_member_id)
     if resources.watching is not None:
         async with db.tenant(who.tenant_id) as tx:
             connection = await connections.find(tx, owner, provider)
@@ -128,13 +125,6 @@ async def disconnect(
         await _record(tx, who, "connection.removed", f"connection:{removed.connection_id}", owner, provider)
     revoked = await resources.connecting.revoke(removed)
     return DisconnectedOut(revoked=revoked, detail="The consent has ended." if revoked else _LEFT[provider])
-
-
-def _owner(who: Principal, asked: UUID | None) -> UUID | None:
-    owner = asked or who.member_id
-    if not who.may_change(owner):
-        raise Forbidden("This key may only connect its own member.")
-    return owner
 
 
 async def _check_owner(tx: TenantTx, owner: UUID | None) -> None:

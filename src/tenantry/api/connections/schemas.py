@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from tenantry.api.common import Page, with_examples
+from tenantry.domain.calendar import CalendarChoice, RemoteCalendar
 from tenantry.domain.connection import Connection, Health, ProviderName
 
 
@@ -85,3 +86,50 @@ class DisconnectedOut(BaseModel):
 
     revoked: bool
     detail: str
+
+
+class CalendarOut(BaseModel):
+    """A calendar of a connection: what the provider says of it, and what it is used for here."""
+
+    remote_id: str
+    name: str
+    primary: bool
+    writable: bool
+    counts_busy: bool
+    takes_bookings: bool
+
+    @classmethod
+    def of(cls, choice: CalendarChoice, used: RemoteCalendar | None) -> "CalendarOut":
+        """The calendar as it is shown."""
+        return cls(
+            remote_id=choice.remote_id,
+            name=choice.name,
+            primary=choice.primary,
+            writable=choice.writable,
+            counts_busy=used is not None and used.counts_busy,
+            takes_bookings=used is not None and used.takes_bookings,
+        )
+
+
+class CalendarListOut(BaseModel):
+    """All calendars of a connection."""
+
+    calendars: list[CalendarOut]
+
+
+class CalendarIn(BaseModel):
+    """A calendar that is to be used: what is in it keeps appointments off (`counts_busy`), or it gets them."""
+
+    model_config = ConfigDict(extra="forbid")
+    remote_id: str = Field(min_length=1, max_length=1024)
+    counts_busy: bool = True
+    takes_bookings: bool = False
+
+
+class CalendarsIn(BaseModel):
+    """Which calendars of a connection are to be used; at most one of them takes bookings."""
+
+    model_config = with_examples(
+        {"calendars": [{"remote_id": "primary", "takes_bookings": True}, {"remote_id": "family"}]}
+    )
+    calendars: list[CalendarIn] = Field(max_length=50)

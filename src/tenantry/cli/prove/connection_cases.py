@@ -37,6 +37,16 @@ CONNECTION_CASES: dict[str, Case] = {
     f"PUT {_PATH}/caldav": Case(
         Scope.CONNECTIONS_WRITE, _of_owner("PUT", "/caldav", _SERVER), FORBIDDEN, ALLOWED, frozenset({200, 403, 422})
     ),
+    f"GET {_PATH}/{{provider}}/calendars": Case(
+        Scope.CONNECTIONS_READ, _of_owner("GET", "/google/calendars"), FORBIDDEN, ALLOWED, frozenset({200, 403, 404})
+    ),
+    f"PUT {_PATH}/{{provider}}/calendars": Case(
+        Scope.CONNECTIONS_WRITE,
+        _of_owner("PUT", "/google/calendars", {"calendars": []}),
+        FORBIDDEN,
+        ALLOWED,
+        frozenset({200, 403, 404}),
+    ),
     f"DELETE {_PATH}/{{provider}}": Case(
         Scope.CONNECTIONS_WRITE, _of_owner("DELETE", "/caldav"), FORBIDDEN, ALLOWED, frozenset({200, 403, 404})
     ),

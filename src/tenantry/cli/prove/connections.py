@@ -5,9 +5,11 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from tenantry.auth.identity import identify
 from tenantry.auth.tenant_secrets import hash_secret, make_secret
+from tenantry.calendars.choosing import Choosing
 from tenantry.cli.prove.http import Answer, Request, Wire
 from tenantry.cli.prove.world import Party, PlantedHook, Side, World
 from tenantry.credentials.connection_store import ConnectionStore
@@ -47,7 +49,18 @@ def registered(runtime: Runtime) -> Runtime:
     resources = runtime.resources
     oauth = OAuth(CalendarSettings(_CLIENT, _CLIENT), resources.outbound)
     connecting = Connecting(resources.vault, ConnectionKeeper(resources.vault), oauth, _account_of)
-    return replace(runtime, resources=replace(resources, connecting=connecting))
+    choosing = Choosing(resources.db, _NothingOffered())
+    return replace(runtime, resources=replace(resources, connecting=connecting, choosing=choosing))
+
+
+class _NothingOffered:
+    """Providers that have nothing."""
+
+    async def of(self, tenant_id: UUID, owner_member_id: UUID | None, name: ProviderName) -> "_NothingOffered":
+        return self
+
+    async def calendars(self) -> list[CalendarChoice]:
+        return []
 
 
 async def _account_of(_: ProviderName, __: GivenCredentials, ___: str) -> str:
@@ -178,10 +191,8 @@ async def open_copies(store: ConnectionStore, world: World) -> list[Crossing]:
         try:
             await store.of(world.b.tenant_id, party.member_id, "google").access()
             got = "opened"
-        except SealedValueUnreadable:
-            got = "refused"
         except TenantryError as error:
-            got = error.code
+            got = "refused" if isinstance(error.__cause__, SealedValueUnreadable) else error.code
         what = f"the connection of {party.name}, copied into a row of its own"
         found.append(Crossing(BORDER, "another tenant", what, "refused", got, held=got == "refused"))
     return found
