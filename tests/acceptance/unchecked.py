@@ -36,7 +36,6 @@ from tenantry.storage.repositories import (
     agent_versions,
     agents,
     calendar_feeds,
-    calendar_watches,
     consents,
     contact_records,
     conversations,
@@ -45,7 +44,6 @@ from tenantry.storage.repositories import (
     turns,
 )
 from tenantry.storage.repositories.calendar_feeds import FeedCalendar
-from tenantry.storage.repositories.calendar_watches import Hook
 from tenantry.storage.repositories.invitations import Invitee
 from tenantry.storage.tenancy import TenantTx
 from tenantry.tools import registry as tool_registry
@@ -119,11 +117,6 @@ async def _any_event(tx: TenantTx, event_id: UUID, who: Principal) -> Invitee:
 async def _any_feed(tx: TenantTx, _: bytes) -> FeedCalendar | None:
     calendar_id = await tx.value("SELECT id FROM calendars WHERE tenant_id = $1 LIMIT 1", tx.tenant_id)
     return calendar_id and FeedCalendar(calendar_id, "Anybody")
-
-
-async def _any_hook(tx: TenantTx, *_: object) -> Hook | None:
-    row = await tx.row("SELECT remote_calendar_id, secret_hash FROM calendar_watches LIMIT 1")
-    return row and Hook(tx.tenant_id, row["remote_calendar_id"], row["secret_hash"])
 
 
 async def _anyones_feed(tx: TenantTx, who: Principal, asked: UUID | None) -> UUID | None:
@@ -355,12 +348,6 @@ UNCHECKED: tuple[tuple[object, str, Any, tuple[str, ...]], ...] = (
         "find",
         _any_feed,
         ("GET /calendar/feeds/{secret}.ics of a member as a fresh secret nobody was given: 200",),
-    ),
-    (
-        calendar_watches,
-        "find",
-        _any_hook,
-        ("POST /calendar/webhooks/google/{ticket} of a member as a fresh ticket nobody was given",),
     ),
     (
         webhooks,

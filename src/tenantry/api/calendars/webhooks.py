@@ -11,7 +11,7 @@ from tenantry.api.common import Db, EngineResources
 from tenantry.api.problems import problems
 from tenantry.auth.tenant_secrets import claimed_tenant, hash_secret
 from tenantry.domain.connection import ProviderName
-from tenantry.domain.errors import DatabaseUnavailable, NotFound, PayloadTooLarge, RateLimited
+from tenantry.domain.errors import DatabaseUnavailable, NotFound, RateLimited
 from tenantry.engine.resources import Resources
 from tenantry.storage.repositories import calendar_watches, remote_calendars
 from tenantry.storage.repositories.calendar_watches import Hook
@@ -38,7 +38,13 @@ class _Notifications(msgspec.Struct):
         200: {"content": {"text/plain": {}}, "description": "The `validationToken`, which tries whether we are here."},
         202: {"description": "The calendar is looked at."},
         **_PROBLEMS,
-        **problems(PayloadTooLarge),
+    },
+    openapi_extra={
+        "requestBody": {
+            "description": "`value` lists what Graph tells; of each, the `clientState` is read. None comes with a "
+            "`validationToken`.",
+            "content": {"application/json": {"schema": {"type": "object"}}},
+        }
     },
 )
 async def microsoft(
