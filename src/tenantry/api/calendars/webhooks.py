@@ -21,6 +21,8 @@ router = APIRouter(prefix="/calendar/webhooks", tags=["calendar"])
 
 _PROBLEMS = problems(NotFound, RateLimited, DatabaseUnavailable)
 
+_EXAMPLE = {"value": [{"subscriptionId": "7f105c7d-2dc5", "changeType": "updated", "clientState": "Zk3…"}]}
+
 
 class _Notification(msgspec.Struct, rename="camel"):
     client_state: str
@@ -43,7 +45,7 @@ class _Notifications(msgspec.Struct):
         "requestBody": {
             "description": "`value` lists what Graph tells; of each, the `clientState` is read. None comes with a "
             "`validationToken`.",
-            "content": {"application/json": {"schema": {"type": "object"}}},
+            "content": {"application/json": {"schema": {"type": "object", "examples": [_EXAMPLE]}}},
         }
     },
 )
