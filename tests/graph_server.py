@@ -16,6 +16,7 @@ from aiohttp import web
 from tests.graph_mailbox import GraphEvent
 from tests.graph_service import GraphServer
 
+_SUBSCRIPTION = "/v1.0/subscriptions/{subscription}"
 _EVENT = "/v1.0/me/calendars/{calendar}/events/{event}"
 
 
@@ -106,6 +107,9 @@ def _app(server: GraphServer) -> web.Application:
     graph("PATCH", _EVENT, server.change)
     graph("DELETE", _EVENT, server.delete)
     graph("POST", f"{_EVENT}/cancel", server.cancel)
+    graph("POST", "/v1.0/subscriptions", server.subscriptions.create)
+    graph("PATCH", _SUBSCRIPTION, server.subscriptions.prolong)
+    graph("DELETE", _SUBSCRIPTION, server.subscriptions.delete)
     app.router.add_get("/{tenant}/oauth2/v2.0/authorize", server.login.authorize)
     app.router.add_post("/{tenant}/oauth2/v2.0/token", server.login.token)
 
@@ -130,7 +134,8 @@ async def graph_server(port: int = 0) -> AsyncIterator[GraphServer]:
     await web.TCPSite(runner, "127.0.0.1", port).start()
     server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:
-        yield server
+        async with server.subscriptions.calling():
+            yield server
     finally:
         server.over.set()
         await runner.cleanup()

@@ -185,7 +185,8 @@ async def google_server(port: int = 0, *, strict: bool = True) -> AsyncIterator[
     await site.start()
     server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:
-        yield server
+        async with server.api.channels.calling():
+            yield server
         assert not strict or server.violations == []
     finally:
         server.over.set()

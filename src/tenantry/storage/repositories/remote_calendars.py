@@ -96,19 +96,34 @@ async def due(tx: TenantTx, limit: int) -> list[tuple[UUID, UUID]]:
     return [(row["tenant_id"], row["id"]) for row in rows]
 
 
-async def claim_sync(tx: TenantTx, remote_calendar_id: UUID, again_after: timedelta) -> tuple[bool, str | None]:
-    """Take a look that is due, so that nobody else does before `again_after`: whether it is ours, and the token that
-    the last one left. Where nothing is booked, none is due until `keep_in_sync`."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A look for changes: from `token`, which the last one left; `last` where nothing is booked any more."""
+
+    token: str | None
+    last: bool
+
+
+async def claim_sync(
+    tx: TenantTx, remote_calendar_id: UUID, again_after: timedelta, watched_again_after: timedelta
+) -> Look | None:
+    """Take a look that is due, so that nobody else does before `again_after` or, where the provider tells of changes,
+    `watched_again_after`; None when none is due. After the last one, none is until `keep_in_sync`."""
     row = await tx.row(
-        "UPDATE remote_calendars r SET next_sync_at = CASE WHEN EXISTS (SELECT FROM bookings b "
-        "WHERE b.tenant_id = r.tenant_id AND b.remote_calendar_id = r.id AND b.status = 'confirmed' "
-        "AND b.ends_at > now()) THEN clock_timestamp() + $3::interval ELSE 'infinity' END "
-        "WHERE tenant_id = $1 AND id = $2 AND next_sync_at <= clock_timestamp() RETURNING sync_token",
+        "UPDATE remote_calendars r SET next_sync_at = CASE "
+        "WHEN NOT EXISTS (SELECT FROM bookings b WHERE b.tenant_id = r.tenant_id AND b.remote_calendar_id = r.id "
+        "AND b.status IN ('pending', 'confirmed') AND b.ends_at > now()) THEN 'infinity' "
+        "WHEN EXISTS (SELECT FROM calendar_watches w WHERE w.tenant_id = r.tenant_id AND w.remote_calendar_id = r.id "
+        "AND w.expires_at > clock_timestamp() + $4::interval) THEN clock_timestamp() + greatest($3, $4::interval) "
+        "ELSE clock_timestamp() + $3::interval END "
+        "WHERE tenant_id = $1 AND id = $2 AND next_sync_at <= clock_timestamp() "
+        "RETURNING sync_token, next_sync_at = 'infinity' AS last",
         tx.tenant_id,
         remote_calendar_id,
         again_after,
+        watched_again_after,
     )
-    return row is not None, row["sync_token"] if row else None
+    return Look(row["sync_token"], row["last"]) if row else None
 
 
 async def keep_in_sync(tx: TenantTx, remote_calendar_id: UUID, after: timedelta) -> None:
@@ -120,6 +135,11 @@ async def keep_in_sync(tx: TenantTx, remote_calendar_id: UUID, after: timedelta)
         remote_calendar_id,
         after,
     )
+
+
+async def sync_now(tx: TenantTx, remote_calendar_id: UUID) -> None:
+    """Have it looked at for changes at once."""
+    await keep_in_sync(tx, remote_calendar_id, timedelta(0))
 
 
 async def synced(tx: TenantTx, remote_calendar_id: UUID, token: str) -> None:
