@@ -210,6 +210,8 @@ async def test_while_the_calendar_is_away_it_is_only_requested_and_then_booked(
     assert "not booked yet" in answer.reply, talk.said
     assert "is booked" not in answer.reply
     assert await world.bookings(talk.id) == []
+    code, printed = await run(world.home, "doctor")
+    assert (code, "1 wait for a calendar" in printed) == (0, True), printed
 
     await world.radicale.start()
 
