@@ -77,6 +77,22 @@ class _Recorder(Transport):
     ) -> Any:
         self._ask(method, path, into, body, dict(params or {}))
 
+    async def call_with_cookies(
+        self, method: str, path: str, into: Any, *, body: object = None, params: Mapping[str, Any] | None = None
+    ) -> Any:
+        self._ask(method, path, into, body, dict(params or {}))
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: object = None,
+        params: Mapping[str, Any] | None = None,
+        cookies: Mapping[str, str] | None = None,
+    ) -> Any:
+        self._ask(method, path, None, body, dict(params or {}))
+
     async def pages(self, path: str, into: Any, **params: Any) -> Any:
         self._ask("GET", path, into, None, {"limit": 1, "cursor": "x", **params}, paged=True)
         yield

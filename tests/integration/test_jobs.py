@@ -126,23 +126,29 @@ async def test_a_job_that_is_cut_off_by_the_end_of_its_process_is_not_lost(
     await runners.until(lambda: len(runners.ran) == 2)
 
 
-async def test_a_tenant_sees_its_own_jobs_and_makes_none_of_another(runners: Runners, make_tenant: MakeTenant) -> None:
+async def test_a_tenant_sees_no_jobs_and_makes_none_of_another(runners: Runners, make_tenant: MakeTenant) -> None:
     ours, theirs = await make_tenant(), await make_tenant()
     await enqueue(runners, theirs)
     async with runners.database.tenant(ours.id) as tx:
-        assert await tx.rows("SELECT id FROM pgqueuer") == []
-        for column in (ours.id, theirs.id):
-            with pytest.raises(asyncpg.PostgresError) as refused:
-                async with tx.savepoint():
-                    await tx.execute(
-                        "INSERT INTO pgqueuer (priority, status, entrypoint, payload, tenant_id) "
-                        "VALUES (0, 'queued', 'x', $1, $2)",
-                        theirs.id.bytes + new_id().bytes,
-                        column,
-                    )
-            assert isinstance(refused.value, asyncpg.CheckViolationError | asyncpg.InsufficientPrivilegeError)
-        for statement in ("DELETE FROM pgqueuer", "UPDATE pgqueuer SET priority = 1", "SELECT * FROM pgqueuer_log"):
+        for statement in (
+            "SELECT id FROM pgqueuer",
+            "DELETE FROM pgqueuer",
+            "UPDATE pgqueuer SET priority = 1",
+            "INSERT INTO pgqueuer (priority, status, entrypoint) VALUES (0, 'queued', 'x')",
+            "SELECT * FROM pgqueuer_log",
+        ):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 async with tx.savepoint():
                     await tx.execute(statement)
-    assert await runners.left() == 1
+        await jobs.enqueue(tx, runners.name, theirs.id)
+    async with runners.database.operator() as tx:
+        rows = await tx.rows("SELECT tenant_id, payload FROM pgqueuer WHERE entrypoint = $1 ORDER BY id", runners.name)
+    assert [row["tenant_id"] for row in rows] == [theirs.id, ours.id]
+    assert rows[1]["payload"] == ours.id.bytes + theirs.id.bytes
+
+
+async def test_nobody_enqueues_without_a_tenant(runners: Runners) -> None:
+    with pytest.raises(asyncpg.NotNullViolationError):
+        async with runners.database.untenanted() as tx:
+            await tx.execute("SET LOCAL app.tenant_id = ''")
+            await jobs.enqueue(tx, runners.name, new_id())

@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tenantry.calendars import appointment_book
+from tenantry.calendars.choosing import Choosing
+from tenantry.calendars.invitations import Invitations
 from tenantry.calendars.settle import Settler
 from tenantry.calendars.settling import SETTLE
 from tenantry.calendars.sync import Syncer
@@ -28,7 +30,7 @@ from tenantry.storage.tenancy import Database
 from tenantry.tools.registry import call_tool
 from tests.conftest import TenantForTest
 from tests.integration.booking_parties import Party, make_party
-from tests.integration.memory_provider import SIDES, MemoryProvider, connect, hours
+from tests.integration.memory_provider import SIDES, MemoryProvider, MemoryProviders, connect, hours
 
 DAY = (datetime.now(UTC) + timedelta(days=7)).replace(hour=0, minute=0, second=0, microsecond=0)
 DAY += timedelta(days=(1 - DAY.weekday()) % 7)  # a Tuesday to come
@@ -41,7 +43,13 @@ ADDRESS = {"property_address": "12 Elm Street"}
 async def runner(database: Database) -> AsyncIterator[None]:
     """Runs the jobs, as a server does."""
     settler = Settler(database, SIDES, lease=timedelta(seconds=2))
-    runner = JobRunner(database, calendar_jobs(settler), heartbeat_s=2)
+    invitations = Invitations(database, None, "test")
+    handlers = calendar_jobs(settler, Choosing(database, MemoryProviders()), invitations)
+    runner = JobRunner(
+        database,
+        handlers,
+        heartbeat_s=2,
+    )
     task = asyncio.create_task(runner.run_for_ever())
     yield
     await runner.stop()

@@ -1,6 +1,6 @@
 """What members connected at calendar providers."""
 
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -34,7 +34,13 @@ class Authorization:
 
     authorization_url: str = field(repr=False)
     expires_at: datetime
-    cookies: dict[str, str] = field(default_factory=dict[str, str], repr=False)
+    cookies: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    authorization_url: str = field(repr=False)
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,7 @@ class Connections:
         asked, cookies = await self._transport.call_with_cookies(
             "POST",
             f"{_PATH}/{provider}/authorization",
-            Authorization,
+            _Asked,
             body=given(redirect_uri=redirect_uri),
             params={"owner_member_id": owner_member_id},
         )
@@ -114,7 +120,7 @@ class Connections:
         self,
         provider: str,
         *,
-        counts_busy: Collection[str],
+        counts_busy: Sequence[str],
         takes_bookings: str | None,
         owner_member_id: UUID | None = None,
     ) -> Calendars:

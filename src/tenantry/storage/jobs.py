@@ -8,10 +8,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
-import msgspec
 import structlog
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.core.qm import QueueManager
@@ -48,20 +46,9 @@ class Later(Exception):
         self.after = after
 
 
-class _InTransaction(AsyncpgDriver):
-    """Our connections take jsonb as what it says, PgQueuer gives it as text already."""
-
-    async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
-        *others, headers = args
-        texts: list[str] = headers if isinstance(headers, list) else []  # pyright: ignore[reportUnknownVariableType]
-        return await super().fetch(query, *others, [msgspec.Raw(text.encode()) for text in texts])
-
-
 async def enqueue(tx: TenantTx, name: str, subject: UUID, *, after: timedelta = timedelta(0)) -> None:
     """Have the job run once the transaction is committed, `after` that at the earliest."""
-    connection: Any = tx.conn
-    queries = Queries(_InTransaction(connection))
-    await queries.enqueue(name, tx.tenant_id.bytes + subject.bytes, execute_after=after)
+    await tx.execute("SELECT enqueue_job($1, $2, $3)", name, subject, after)
 
 
 class JobRunner:

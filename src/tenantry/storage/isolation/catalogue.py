@@ -148,9 +148,12 @@ _INSTALLATION = (
     ),
     (
         "functions",
-        "none is SECURITY DEFINER",
+        # enqueue_job takes the tenant from the transaction, and nothing can be read by it.
+        "none but enqueue_job is SECURITY DEFINER, and that with a fixed search_path",
         "SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace "
-        "WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND p.prosecdef",
+        "WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND p.prosecdef "
+        "AND NOT coalesce(p.oid = to_regprocedure('public.enqueue_job(text,uuid,interval)') "
+        "AND p.proconfig = '{\"search_path=public, pg_temp\"}', false)",
     ),
     (
         "app role",

@@ -11,8 +11,11 @@ WITHOUT_TENANT_ID: dict[str, tuple[str | None, str]] = {
     "tenants": ("id", "a row is a tenant"),
     "users": (None, "a person may be a member of several tenants"),
     "schema_migrations": (None, "no data of anybody; the application has no right to it"),
+    "pgqueuer_log": (None, "what became of jobs, by their numbers; the application has no right to it"),
+    "pgqueuer_statistics": (None, "counts of jobs; the application has no right to it"),
+    "pgqueuer_schedules": (None, "no data of anybody; the application has no right to it"),
 }
-NO_RIGHTS = frozenset({"schema_migrations"})
+NO_RIGHTS = frozenset({"schema_migrations", "pgqueuer", "pgqueuer_log", "pgqueuer_statistics", "pgqueuer_schedules"})
 
 
 @dataclass(frozen=True, slots=True)

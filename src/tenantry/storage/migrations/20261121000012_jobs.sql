@@ -124,25 +124,26 @@ CREATE TRIGGER tg_pgqueuer_changed
 AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON pgqueuer
 EXECUTE FUNCTION fn_pgqueuer_changed();
 
--- A job is of the tenant in whose transaction it was enqueued. Its payload is two ids: that tenant's, then its subject's.
-ALTER TABLE pgqueuer ADD COLUMN tenant_id uuid NOT NULL
-    DEFAULT nullif(current_setting('app.tenant_id', true), '')::uuid REFERENCES tenants (id) ON DELETE CASCADE;
-ALTER TABLE pgqueuer ADD CONSTRAINT pgqueuer_payload CHECK (payload IS NOT NULL AND substr(payload, 1, 16) = uuid_send(tenant_id));
+-- A job is of the tenant in whose transaction it was enqueued, and goes with it. Its payload is two ids: that tenant's,
+-- then its subject's. The operator's process runs jobs; the application has no right to the queue and enqueues by the
+-- function alone, which takes the tenant from the transaction.
+ALTER TABLE pgqueuer ADD COLUMN tenant_id uuid NOT NULL REFERENCES tenants (id) ON DELETE CASCADE;
+ALTER TABLE pgqueuer ADD CONSTRAINT pgqueuer_payload
+    CHECK (payload IS NOT NULL AND substr(payload, 1, 16) = uuid_send(tenant_id));
 CREATE INDEX pgqueuer_by_tenant ON pgqueuer (tenant_id);
-ALTER TABLE pgqueuer ENABLE ROW LEVEL SECURITY;
-ALTER TABLE pgqueuer FORCE ROW LEVEL SECURITY;
-CREATE POLICY tenant_isolation ON pgqueuer TO tenantry_app
-    USING (tenant_id = (SELECT nullif(current_setting('app.tenant_id', true), '')::uuid))
-    WITH CHECK (tenant_id = (SELECT nullif(current_setting('app.tenant_id', true), '')::uuid));
-CREATE POLICY operator_runs_jobs ON pgqueuer TO tenantry_operator USING (true) WITH CHECK (true);
 
--- The application enqueues; the operator's process runs.
-GRANT SELECT, INSERT ON pgqueuer TO tenantry_app;
-GRANT INSERT ON pgqueuer_log TO tenantry_app;
-GRANT USAGE ON SEQUENCE pgqueuer_id_seq TO tenantry_app;
+CREATE FUNCTION enqueue_job(name text, subject uuid, after interval) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    INSERT INTO pgqueuer (tenant_id, priority, entrypoint, payload, execute_after, status)
+    SELECT of.tenant_id, 0, name, uuid_send(of.tenant_id) || uuid_send(subject), now() + after, 'queued'
+    FROM (SELECT nullif(current_setting('app.tenant_id', true), '')::uuid) AS of (tenant_id)
+$$;
+REVOKE ALL ON FUNCTION enqueue_job FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION enqueue_job TO tenantry_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON pgqueuer, pgqueuer_log, pgqueuer_statistics, pgqueuer_schedules
     TO tenantry_operator;
-GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO tenantry_operator;
+GRANT USAGE ON SEQUENCE pgqueuer_id_seq, pgqueuer_log_id_seq, pgqueuer_statistics_id_seq, pgqueuer_schedules_id_seq
+    TO tenantry_operator;
 
 -- migrate:down
 -- Forward only: a mistake is mended by the next migration.
