@@ -61,11 +61,11 @@ class World:
             while not await true():
                 await asyncio.sleep(0.05)
 
-    async def connect(self, provider: str, key: str, cookies: dict[str, str] | None = None) -> str:
-        """A member runs `tenantry connection connect`, and goes to the address that it prints in a browser with these
-        cookies: what the command printed."""
+    async def connect(self, provider: str, key: str, *options: str, account: str = "") -> str:
+        """A member runs `tenantry connection connect`, and goes to the address that it prints in a browser that is
+        signed in to this account: what the command printed."""
         process = await asyncio.create_subprocess_exec(
-            *(*TENANTRY, "connection", "connect", provider, "--url", self.server.url),
+            *(*TENANTRY, "connection", "connect", provider, *options, "--url", self.server.url),
             env={**environment(self.home), KEY: key},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -76,7 +76,7 @@ class World:
             line = (await process.stdout.readline()).decode()
             assert line, printed
             printed += line
-        async with aiohttp.ClientSession(cookies=cookies) as browser, browser.get(asked[0]) as page:
+        async with aiohttp.ClientSession(cookies={"account": account}) as browser, browser.get(asked[0]) as page:
             assert "can be closed" in await page.text()
         rest, _ = await process.communicate()
         assert process.returncode == 0, rest
