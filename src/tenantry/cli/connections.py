@@ -78,8 +78,8 @@ async def _connect_caldav(where: Where, email: str | None, server: str, username
 
 async def connect(where: Where, email: str | None, provider: OAuthName, port: int = 0) -> None:
     """What the command does by OAuth, for the member with this address or for the key's own; the browser comes back to
-    this port of 127.0.0.1, by default any. Raises ApiError, NotFound, and InvalidInput when the port is in use or nobody
-    came back in time."""
+    this port of 127.0.0.1, by default any. Raises ApiError, NotFound, and InvalidInput when the port is in use or when
+    nobody came back in time."""
     async with client_of(where) as client, _listening(port) as (redirect_uri, came_back):
         asked = await client.connections.authorize(
             provider, redirect_uri=redirect_uri, owner_member_id=await _owner(client, email)
