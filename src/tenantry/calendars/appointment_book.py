@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from tenantry.calendars.remote import Remote, RemoteSides
-from tenantry.calendars.settling import INVITE, SETTLE
+from tenantry.calendars.settling import SETTLE
 from tenantry.domain.booking import Booking, BookingStatus, DailyLimit, Interval
 from tenantry.storage import jobs
 from tenantry.storage.repositories import audit, bookings, calendars, outbox
@@ -107,7 +107,7 @@ class AppointmentBook:
             if booked is not None and booked.status is BookingStatus.PENDING:
                 await jobs.enqueue(tx, SETTLE, booked.id)
             elif booked is not None:
-                await jobs.enqueue(tx, INVITE, booked.id)
+                await self.sides.invite(tx, booked.id)
             return booked
 
     async def move(
@@ -127,13 +127,13 @@ class AppointmentBook:
             moved = await bookings.move(
                 tx, booking, slot, buffer=buffer, time_zone=time_zone, details=details, limit=limit
             )
-            return await _recorded(tx, "booking.moved", moved, effect)
+            return await self._recorded(tx, "booking.moved", moved, effect)
 
     async def cancel(self, booking: Booking, details: Mapping[str, Any], effect: Effect) -> Booking | None:
         """Cancel a booking, adding to its details; None when it is neither confirmed nor pending any more."""
         async with self.db.tenant(self.tenant_id) as tx:
             cancelled = await bookings.cancel(tx, booking.id, details=details)
-            return await _recorded(tx, "booking.cancelled", cancelled, effect)
+            return await self._recorded(tx, "booking.cancelled", cancelled, effect)
 
     async def decided(self, booking: Booking) -> Booking:
         """The booking as soon as it is not pending any more. One that still is after `PATIENCE_S` is kept as a request:
@@ -172,15 +172,13 @@ class AppointmentBook:
                 return booking
             return await bookings.get(tx, booking.id) or booking
 
-
-async def _recorded(tx: TenantTx, action: str, booking: Booking | None, effect: Effect) -> Booking | None:
-    if booking is not None:
-        await jobs.enqueue(tx, SETTLE if booking.remote_calendar_id is not None else INVITE, booking.id)
-        await audit.record(
-            tx,
-            actor=effect.actor,
-            action=action,
-            target=f"booking:{booking.id}",
-            details={"effect_key": effect.key},
-        )
-    return booking
+    async def _recorded(self, tx: TenantTx, action: str, booking: Booking | None, effect: Effect) -> Booking | None:
+        if booking is None:
+            return None
+        if booking.remote_calendar_id is not None:
+            await jobs.enqueue(tx, SETTLE, booking.id)
+        else:
+            await self.sides.invite(tx, booking.id)
+        target, details = f"booking:{booking.id}", {"effect_key": effect.key}
+        await audit.record(tx, actor=effect.actor, action=action, target=target, details=details)
+        return booking

@@ -1,6 +1,7 @@
 """Mails about appointments to the contacts whose they are."""
 
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 import email_validator
@@ -17,6 +18,8 @@ from tenantry.storage.repositories import invitations
 from tenantry.storage.repositories.invitations import Invited, Invitee
 from tenantry.storage.tenancy import Database
 
+# The job that mails the contact of the booking it is about.
+INVITE: Final = "send_invitation"
 # These write to the attendees of their events themselves.
 _INVITE_THEMSELVES: frozenset[ProviderName] = frozenset({"microsoft", "google"})
 

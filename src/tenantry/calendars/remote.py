@@ -8,10 +8,12 @@ from typing import Protocol
 from uuid import UUID
 
 from tenantry.calendars.base import CalendarProvider
+from tenantry.calendars.invitations import INVITE
 from tenantry.domain.booking import Booking, Interval
 from tenantry.domain.calendar import RemoteCalendar
 from tenantry.domain.connection import ProviderName
 from tenantry.domain.errors import ConnectionBroken
+from tenantry.storage import jobs
 from tenantry.storage.repositories import remote_calendars
 from tenantry.storage.tenancy import TenantTx
 
@@ -42,9 +44,16 @@ class Remote:
 
 @dataclass(frozen=True, slots=True)
 class RemoteSides:
-    """Finds the remote calendars of owners and asks their providers."""
+    """Finds the remote calendars of owners and asks their providers. `mails` says that contacts are mailed invitations
+    by this installation."""
 
     providers: Providers
+    mails: bool = False
+
+    async def invite(self, tx: TenantTx, booking_id: UUID) -> None:
+        """Have the booking's contact mailed what they do not know of it yet, where mails are sent."""
+        if self.mails:
+            await jobs.enqueue(tx, INVITE, booking_id)
 
     async def of_owner(self, tx: TenantTx, calendar_id: UUID) -> Remote | None:
         """What stands for an owner's calendar; None when it is only here."""

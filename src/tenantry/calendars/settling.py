@@ -20,8 +20,6 @@ from tenantry.storage.tenancy import Database, TenantTx
 # The jobs that settle the booking they are about, and that take away the event of a deleted one.
 SETTLE: Final = "settle_booking"
 REMOVE: Final = "remove_event"
-# The job that mails the contact of the booking it is about.
-INVITE: Final = "send_invitation"
 # Longer than all requests of one settling together may take.
 LEASE = timedelta(seconds=60)
 _ASKED = BookingStatus.PENDING
@@ -144,7 +142,7 @@ class Settling:
                 return await outbox.exists(tx, self.work.booking.id)
             if now.wanted == self.work.wanted:
                 await self._tell(tx, now)
-                await jobs.enqueue(tx, INVITE, now.booking.id)
+                await self.sides.invite(tx, now.booking.id)
                 if event is not None and now.booking.remote_calendar_id is not None:
                     await remote_calendars.keep_in_sync(tx, now.booking.remote_calendar_id, self.poll)
         return True

@@ -6,10 +6,8 @@ from uuid import UUID
 
 from tenantry.calendars.base import CalendarProvider
 from tenantry.calendars.remote import RemoteSides
-from tenantry.calendars.settling import INVITE
 from tenantry.domain.booking import Interval
 from tenantry.domain.calendar import Appointment, Changes, RemoteCalendar
-from tenantry.storage import jobs
 from tenantry.storage.repositories import audit, booking_notices, remote_calendars
 from tenantry.storage.repositories.remote_calendars import Placed
 from tenantry.storage.tenancy import Database, TenantTx
@@ -48,10 +46,10 @@ class Syncer:
         async with self.db.tenant(tenant_id) as tx:
             for each, slot in moved.values():
                 if await remote_calendars.moved_there(tx, each, slot):
-                    await _followed(tx, each, "moved")
+                    await _followed(self.sides, tx, each, "moved")
             for each in deleted:
                 if await remote_calendars.deleted_there(tx, each):
-                    await _followed(tx, each, "cancelled")
+                    await _followed(self.sides, tx, each, "cancelled")
             await remote_calendars.synced(tx, remote_calendar_id, changes.token)
 
 
@@ -68,8 +66,8 @@ async def _really_there(provider: CalendarProvider, calendar: RemoteCalendar, pl
     return event.slot if event else None
 
 
-async def _followed(tx: TenantTx, placed: Placed, kind: "booking_notices.Kind") -> None:
+async def _followed(sides: RemoteSides, tx: TenantTx, placed: Placed, kind: "booking_notices.Kind") -> None:
     previous = placed.slot.start if kind == "moved" else None
     await booking_notices.leave(tx, placed.booking_id, kind, previous)
-    await jobs.enqueue(tx, INVITE, placed.booking_id)
+    await sides.invite(tx, placed.booking_id)
     await audit.record(tx, actor="system:calendar", action=f"booking.{kind}", target=f"booking:{placed.booking_id}")

@@ -8,9 +8,9 @@ from uuid import UUID
 import structlog
 
 from tenantry.calendars.choosing import ADOPT, Choosing
-from tenantry.calendars.invitations import Invitations
+from tenantry.calendars.invitations import INVITE, Invitations
 from tenantry.calendars.settle import Settler
-from tenantry.calendars.settling import INVITE, REMOVE, SETTLE
+from tenantry.calendars.settling import REMOVE, SETTLE
 from tenantry.calendars.sync import Syncer
 from tenantry.domain.errors import CalendarRefused, CalendarUnavailable, ConnectionBroken, MailRefused, MailUnavailable
 from tenantry.storage import jobs

@@ -11,9 +11,11 @@ from tenantry.client.transport import Transport
 
 @dataclass(frozen=True, slots=True)
 class CalendarEvent:
-    """An appointment; `start` and `end` carry the offset of `time_zone`. No owner: it is in the tenant's calendar."""
+    """An appointment; `start` and `end` carry the offset of `time_zone`. No owner: it is in the tenant's calendar.
+    `status` is pending until the owner's calendar at a provider has taken it, then confirmed."""
 
     id: UUID
+    status: str
     calendar_id: UUID
     owner_member_id: UUID | None
     agent_id: UUID

@@ -66,7 +66,7 @@ async def open_runtime(settings: Settings) -> AsyncGenerator[Runtime]:
                 hasher=ContactHasher(master),
                 models=models,
                 outbound=outbound,
-                calendars=RemoteSides(providers),
+                calendars=RemoteSides(providers, mails=settings.mail is not None),
                 vault=vault,
                 secrets=SecretStore(opened.db, vault),
                 connections=connections,

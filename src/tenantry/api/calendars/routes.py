@@ -36,7 +36,7 @@ async def list_events(
     cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before.")] = None,
     limit: Limit = 50,
 ) -> CalendarEventPage:
-    """The confirmed appointments in the calendars that the key can see, soonest first."""
+    """The confirmed and pending appointments in the calendars that the key can see, soonest first."""
     after = _read_cursor(cursor) if cursor else None
     async with db.tenant(who.tenant_id) as tx:
         found = await bookings.list_page(

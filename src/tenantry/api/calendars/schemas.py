@@ -2,20 +2,21 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
-from tenantry.domain.booking import Booking
+from tenantry.domain.booking import Booking, BookingStatus
 
 
 class CalendarEventOut(BaseModel):
     """An appointment. `start` and `end` carry the offset of `time_zone`; `owner_member_id` is whose calendar it is in,
-    null the tenant's."""
+    null the tenant's. It is `pending` until the owner's calendar at a provider has taken it."""
 
     id: UUID
+    status: Literal["confirmed", "pending"]
     calendar_id: UUID
     owner_member_id: UUID | None
     agent_id: UUID
@@ -33,6 +34,7 @@ class CalendarEventOut(BaseModel):
         zone = ZoneInfo(booking.time_zone)
         return cls(
             id=booking.id,
+            status="pending" if booking.status is BookingStatus.PENDING else "confirmed",
             calendar_id=booking.calendar_id,
             owner_member_id=owner_member_id,
             agent_id=booking.agent_id,

@@ -315,7 +315,8 @@ async def list_page(
     after: tuple[datetime, UUID] | None,
     limit: int,
 ) -> list[Booking]:
-    """Up to `limit` confirmed bookings in order of start and id, those after the one with the start and id `after`.
+    """Up to `limit` confirmed and pending bookings in order of start and id, those after the one with the start and id
+    `after`.
 
     With `sees_only` those in the calendars of that member and of the tenant itself, else those of all.
     """
@@ -323,7 +324,8 @@ async def list_page(
     rows = await tx.rows(
         f"SELECT {COLUMNS} FROM bookings b JOIN calendars c ON c.tenant_id = b.tenant_id AND c.id = b.calendar_id "
         "WHERE b.tenant_id = $1 AND ($2::uuid IS NULL OR c.owner_member_id IS NULL OR c.owner_member_id = $2) "
-        "AND b.status = 'confirmed' AND b.starts_at >= $3 AND ($4::timestamptz IS NULL OR b.starts_at < $4) "
+        "AND b.status IN ('confirmed', 'pending') AND b.starts_at >= $3 "
+        "AND ($4::timestamptz IS NULL OR b.starts_at < $4) "
         "AND ($5::timestamptz IS NULL OR (b.starts_at, b.id) > ($5, $6::uuid)) ORDER BY b.starts_at, b.id LIMIT $7",
         tx.tenant_id,
         sees_only,

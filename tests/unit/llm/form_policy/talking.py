@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tenantry.domain.agent import AgentDefinition, Function, Variable, VariableType
+from tenantry.domain.calendar import BookingNotice
 from tenantry.domain.tools import ToolCallRequest, ToolResult, ToolSpec
 from tenantry.domain.values import VariableValue
 from tenantry.llm.base import (
@@ -129,6 +130,7 @@ class Talk:
     tools: Mapping[str, Tool] = field(default_factory=dict)
     now: datetime = SATURDAY
     contact_time_zone: str | None = None
+    notices: tuple[BookingNotice, ...] = ()
     known: dict[str, VariableValue] = field(default_factory=dict)
     state: Mapping[str, Any] = field(default_factory=dict)
     messages: list[ChatMessage] = field(default_factory=list)
@@ -159,6 +161,7 @@ class Talk:
             raise AssertionError("the policy calls tools without end")
         self.messages.append(ChatMessage("assistant", said))
         self.replies.append(said)
+        self.notices = ()
         return said
 
     def _request(self) -> ModelRequest:
@@ -172,6 +175,7 @@ class Talk:
             user_id=OWNER,
             state=self.state,
             contact_time_zone=self.contact_time_zone,
+            notices=self.notices,
         )
         self.requests.append(request)
         return request
