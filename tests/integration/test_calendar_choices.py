@@ -1,8 +1,15 @@
-"""Which calendars are used when an account is connected, again, or another one instead."""
+"""Which calendars are used, and what becomes of what is booked when that changes."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tenantry.calendars.appointment_book import AppointmentBook
 from tenantry.calendars.choosing import Choosing
+from tenantry.calendars.settle import Settler
+from tenantry.calendars.sync import Syncer
+from tenantry.domain.booking import Booking, BookingStatus
 from tenantry.domain.calendar import CalendarChoice
 from tenantry.domain.connection import Connection
 from tenantry.storage.jobs import Later
@@ -10,7 +17,8 @@ from tenantry.storage.repositories import connections, remote_calendars
 from tenantry.storage.repositories.remote_calendars import Chosen
 from tenantry.storage.tenancy import Database
 from tests.conftest import TenantForTest
-from tests.integration.memory_provider import CHOICE, MemoryProvider, MemoryProviders, connect
+from tests.integration.booking_parties import Party, effect, make_party
+from tests.integration.memory_provider import CHOICE, SIDES, MemoryProvider, MemoryProviders, connect, hours
 
 FAMILY = CalendarChoice("family", "Family", primary=False, writable=True)
 HOLIDAYS = CalendarChoice("holidays", "Holidays", primary=False, writable=False)
@@ -76,3 +84,56 @@ async def test_it_is_tried_again_while_the_provider_is_away(adopted: Adopted) ->
     provider.away = True
     with pytest.raises(Later, match="calendar_unavailable"):
         await adopted.adopt()
+
+
+NOON = (datetime.now(UTC) + timedelta(days=7)).replace(hour=12, minute=0, second=0, microsecond=0)
+
+
+async def held_by(party: Party) -> tuple[AppointmentBook, Booking]:
+    book = await party.calendar()
+    held = await book.hold(party.new_booking(book, NOON))
+    assert held is not None
+    return book, held
+
+
+async def test_what_is_booked_in_a_calendar_that_is_no_longer_used_stays_in_step(
+    adopted: Adopted, tenant: TenantForTest
+) -> None:
+    provider = await adopted.connect()
+    provider.offered = [CHOICE, FAMILY]
+    party = replace(await make_party(adopted.db, tenant.id, adopted.owner), sides=SIDES)
+    book, held = await held_by(party)
+    booked = await book.confirm(held)
+    assert booked is not None
+    settler, syncer = Settler(adopted.db, SIDES, poll=timedelta(0)), Syncer(adopted.db, SIDES, poll=timedelta(0))
+    await settler.settle(tenant.id, booked.id)
+
+    await adopted.choosing.choose(await adopted.connection(), [Chosen(FAMILY, True, True)])
+    used = await adopted.adopt()
+    assert used == {"main": (False, False), "family": (True, True)}
+
+    (event,) = provider.of(booked.id)
+    provider.move(event.id, hours(NOON + timedelta(hours=3)))
+    async with adopted.db.operator() as tx:
+        due = [calendar_id for tenant_id, calendar_id in await remote_calendars.due(tx, 1000) if tenant_id == tenant.id]
+    for calendar_id in due:
+        await syncer.sync(tenant.id, calendar_id)
+    now = await book.find(booked.id, contact_id=party.contact_id, now=NOON)
+    assert now is not None
+    assert now.starts_at == NOON + timedelta(hours=3)
+
+    await book.cancel(now, {}, effect())
+    await settler.settle(tenant.id, booked.id)
+    assert provider.of(booked.id) == []
+    await adopted.choosing.choose(await adopted.connection(), [Chosen(FAMILY, True, True)])
+    assert await adopted.adopt() == {"family": (True, True)}
+
+
+async def test_a_hold_whose_calendar_was_disconnected_is_booked_here(adopted: Adopted, tenant: TenantForTest) -> None:
+    await adopted.connect()
+    book, held = await held_by(replace(await make_party(adopted.db, tenant.id, adopted.owner), sides=SIDES))
+    async with adopted.db.tenant(tenant.id) as tx:
+        await tx.execute("DELETE FROM connections WHERE tenant_id = $1", tenant.id)
+    booked = await book.confirm(held)
+    assert booked is not None
+    assert booked.status is BookingStatus.CONFIRMED
