@@ -22,7 +22,7 @@ from tenantry.tools.base import ToolContext, invalid
 CALENDAR_AWAY = (CalendarUnavailable, ConnectionBroken, CalendarRefused)
 _AWAY = "The owner's calendar cannot be reached right now, so free times cannot be told. Try again later."
 _REQUESTED = (
-    "Not booked yet: the owner's calendar cannot be reached right now. The time is kept as a request; the contact is "
+    "Not done yet: the owner's calendar cannot be reached right now. The time is kept as a request; the contact is "
     "told in this conversation whether it could be booked."
 )
 NO_BOOKING = ToolResult({"status": "not_found", "reason": "no_booking"})
