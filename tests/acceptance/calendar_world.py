@@ -92,7 +92,7 @@ class World:
         await self.until(taken)
 
     async def bookings(self, conversation_id: UUID) -> list[CalendarEvent]:
-        """The confirmed appointments that were made in a conversation."""
+        """The appointments that were made in a conversation and are not cancelled or declined."""
         return [each async for each in self.client.calendar.events() if each.conversation_id == conversation_id]
 
 

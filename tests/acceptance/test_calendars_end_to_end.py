@@ -215,14 +215,14 @@ async def test_while_the_calendar_is_away_it_is_only_requested_and_then_booked(
     answer = await talk.say(in_words(wall(SOON, 11)))
     assert "not booked yet" in answer.reply, talk.said
     assert "is booked" not in answer.reply
-    assert await world.bookings(talk.id) == []
+    assert [each.status for each in await world.bookings(talk.id)] == ["pending"]
     code, printed = await run(world.home, "doctor")
     assert (code, "1 wait for a calendar" in printed) == (0, True), printed
 
     await world.radicale.start()
 
     async def booked() -> bool:
-        return bool(await world.bookings(talk.id))
+        return [each.status for each in await world.bookings(talk.id)] == ["confirmed"]
 
     await world.until(booked)
     _, event = await owner.the_booked()
