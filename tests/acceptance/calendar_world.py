@@ -57,7 +57,7 @@ class World:
 
     async def until(self, true: Callable[[], Awaitable[bool]]) -> None:
         """Wait for a condition."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not await true():
                 await asyncio.sleep(0.05)
 

@@ -210,13 +210,12 @@ async def test_while_the_calendar_is_away_it_is_only_requested_and_then_booked(
     talk = Talk(world.client, agent_id, "cem")
     await talk.say("Hello, I would like to see the flat")
     await world.radicale.stop()
-    answer = await talk.say("cem at example dot org")
-    answer = await talk.say("Yes, that is right")
-    answer = await talk.say(in_words(wall(SOON, 11)))
+    await talk.say("cem at example dot org")
+    await talk.say("Yes, that is right")
+    answer, (code, printed) = await asyncio.gather(talk.say(in_words(wall(SOON, 11))), run(world.home, "doctor"))
     assert "not booked yet" in answer.reply, talk.said
     assert "is booked" not in answer.reply
     assert [each.status for each in await world.bookings(talk.id)] == ["pending"]
-    code, printed = await run(world.home, "doctor")
     assert (code, "1 wait for a calendar" in printed) == (0, True), printed
 
     await world.radicale.start()
