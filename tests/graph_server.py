@@ -14,7 +14,7 @@ from typing import Any
 from aiohttp import web
 
 from tests.graph_mailbox import GraphEvent
-from tests.graph_service import GraphServer
+from tests.graph_service import GraphServer, Handler
 
 _SUBSCRIPTION = "/v1.0/subscriptions/{subscription}"
 _EVENT = "/v1.0/me/calendars/{calendar}/events/{event}"
@@ -91,8 +91,17 @@ def _told(event: GraphEvent) -> dict[str, Any]:
     }
 
 
+@web.middleware
+async def _compressed(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """As Graph answers to whoever does not say that it must not."""
+    answer = await handler(request)
+    if isinstance(answer, web.Response) and answer.body:
+        answer.enable_compression()
+    return answer
+
+
 def _app(server: GraphServer) -> web.Application:
-    app = web.Application(middlewares=[server.checked])
+    app = web.Application(middlewares=[_compressed, server.checked])
 
     def graph(method: str, path: str, handler: Any, scope: str = "Calendars.ReadWrite") -> None:
         app.router.add_route(method, path, server.graph(scope, handler))

@@ -152,7 +152,7 @@ class GoogleServer:
 
     def app(self) -> web.Application:
         """The server's routes."""
-        app = web.Application(middlewares=[self._faulty])
+        app = web.Application(middlewares=[_compressed, self._faulty])
         app.router.add_get("/o/oauth2/v2/auth", self._auth)
         app.router.add_post("/token", self._token)
         app.router.add_post("/revoke", self._revoke)
@@ -162,6 +162,15 @@ class GoogleServer:
         app.router.add_put("/control/events/{account}/{calendar}", self._control_put)
         app.router.add_get("/control/state", self._control_state)
         return app
+
+
+@web.middleware
+async def _compressed(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    """As Google answers to whoever does not say that it must not."""
+    answer = await handler(request)
+    if isinstance(answer, web.Response) and answer.body:
+        answer.enable_compression()
+    return answer
 
 
 def _changes(request: web.Request) -> bool:

@@ -189,6 +189,11 @@ async def unsettled_of_calendar(tx: TenantTx, calendar_id: UUID) -> list[UUID]:
     return [row["id"] for row in rows]
 
 
+async def count_unsettled(tx: TenantTx) -> int:
+    """By the operator: how many bookings of all tenants are not at their provider as they should be."""
+    return int(await tx.value("SELECT count(*) FROM bookings WHERE settled < wanted") or 0)
+
+
 async def left_over(tx: TenantTx, limit: int) -> list[tuple[UUID, UUID]]:
     """By the operator: (tenant, booking) of those that are not settled and have no job that would settle them."""
     rows = await tx.rows(

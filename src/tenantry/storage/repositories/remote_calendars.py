@@ -45,6 +45,20 @@ async def get(tx: TenantTx, remote_calendar_id: UUID) -> RemoteCalendar | None:
     return _remote_from(row) if row else None
 
 
+async def booked(tx: TenantTx, connection_id: UUID) -> set[str]:
+    """The remote ids of those of one connection in which there are appointments to come, or some still to be removed
+    from."""
+    rows = await tx.rows(
+        "SELECT r.remote_id FROM remote_calendars r WHERE r.tenant_id = $1 AND r.connection_id = $2 AND ("
+        "EXISTS (SELECT FROM bookings b WHERE b.tenant_id = r.tenant_id AND b.remote_calendar_id = r.id "
+        "AND (b.settled < b.wanted OR b.status = 'confirmed' AND b.ends_at > now())) "
+        "OR EXISTS (SELECT FROM remote_removals m WHERE m.tenant_id = r.tenant_id AND m.remote_calendar_id = r.id))",
+        tx.tenant_id,
+        connection_id,
+    )
+    return {row["remote_id"] for row in rows}
+
+
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """A calendar of a connection and what it is to be used for."""
@@ -89,7 +103,7 @@ async def put(tx: TenantTx, calendar_id: UUID, connection_id: UUID, chosen: Sequ
 async def due(tx: TenantTx, limit: int) -> list[tuple[UUID, UUID]]:
     """By the operator: (tenant, remote calendar) of those that are to be looked at for changes now."""
     rows = await tx.rows(
-        "SELECT tenant_id, id FROM remote_calendars WHERE takes_bookings AND next_sync_at <= clock_timestamp() "
+        "SELECT tenant_id, id FROM remote_calendars WHERE next_sync_at <= clock_timestamp() "
         "ORDER BY next_sync_at LIMIT $1",
         limit,
     )
