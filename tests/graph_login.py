@@ -57,7 +57,8 @@ class NotGranted(Exception):
 @dataclass
 class Login:
     """Signs in whoever `signed_in` is without asking. An access token works for `seconds`; a refresh token works until
-    it is revoked, also when another was given for it. `refreshes` counts those that were answered."""
+    it is revoked, also when another was given for it. `refreshes` counts those that were answered, `secrets` are all
+    tokens, codes and verifiers there ever were."""
 
     signed_in: str
     seconds: float = 3600
@@ -67,11 +68,13 @@ class Login:
     access: dict[str, Grant] = field(default_factory=dict[str, Grant])
     refresh: dict[str, Grant] = field(default_factory=dict[str, Grant])
     revoked: dict[str, str] = field(default_factory=dict[str, str])
+    secrets: list[str] = field(default_factory=list[str])
 
     def issue(self, address: str, scopes: str = SCOPES) -> str:
         """An access token."""
         token = f"eyJ0.{secrets.token_urlsafe(48)}"
         self.access[token] = Grant(address, frozenset(scopes.split()), time.monotonic() + self.seconds)
+        self.secrets.append(token)
         return token
 
     def revoke(self, address: str, code: str = "AADSTS50173") -> None:
@@ -104,6 +107,7 @@ class Login:
         else:
             code = f"0.{secrets.token_urlsafe(24)}"
             address = query.get("login_hint") or self.signed_in
+            self.secrets.append(code)
             self.codes[code] = Asked(address, query["scope"], query["redirect_uri"], query["code_challenge"])
             back = {"code": code}
         link = "&" if "?" in query["redirect_uri"] else "?"
@@ -134,6 +138,7 @@ class Login:
             "access_token": self.issue(address, scope),
         }
         if "offline_access" in scopes:
+            self.secrets.append(refresh)
             self.refresh[refresh] = Grant(address, scopes, 0)
             answer["refresh_token"] = refresh
         return web.json_response(answer, headers={"Cache-Control": "no-store"})
@@ -156,6 +161,7 @@ class Login:
         asked = self.codes.pop(form["code"], None)
         if asked is None:
             raise NotGranted("AADSTS54005")
+        self.secrets.append(form["code_verifier"])
         hashed = hashlib.sha256(form["code_verifier"].encode()).digest()
         if base64.urlsafe_b64encode(hashed).rstrip(b"=").decode() != asked.challenge:
             raise NotGranted("AADSTS501481")

@@ -54,6 +54,10 @@ class _Control:
         """Of so many changes one is made, and then the connection breaks."""
         self._server.cut_every = changes
 
+    def lifetime(self, seconds: int) -> None:
+        """How long access tokens work that are given out from now on."""
+        self._server.login.seconds = seconds
+
     def forget_sync(self) -> None:
         self._server.rounds.clear()
 
@@ -64,12 +68,21 @@ class _Control:
         self._server.login.revoke(mailbox, code)
 
     def state(self) -> dict[str, Any]:
-        """What every mailbox holds, what was asked for wrongly, and how many tokens were renewed."""
+        """What every mailbox holds, what was asked for wrongly, how many tokens were renewed and changes cut."""
         held = {
             address: [_told(event) for event in mailbox.events.values()]
             for address, mailbox in self._server.mailboxes.items()
         }
-        return {"events": held, "violations": self._server.violations, "refreshes": self._server.login.refreshes}
+        return {
+            "events": held,
+            "violations": self._server.violations,
+            "refreshes": self._server.login.refreshes,
+            "cuts": self._server.cuts,
+        }
+
+    def secrets(self) -> list[str]:
+        """All tokens, codes and verifiers there ever were."""
+        return self._server.login.secrets
 
 
 def _at(text: str) -> datetime:

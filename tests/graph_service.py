@@ -62,8 +62,8 @@ class GraphServer:
 
     `page_size` is the most that it gives at once, `replays_answer` whether a replay of a transaction gets the event or
     a 409, `shows_series` whether a delta has the series of its occurrences, `elsewhere` an origin that its links lead
-    to. Of `cut_every` changes one is made and cut. While `held` is set, answers wait for it; `most_at_once` is how many
-    requests of a mailbox were under way together.
+    to. Of `cut_every` changes one is made and cut, which `cuts` counts. While `held` is set, answers wait for it;
+    `most_at_once` is how many requests of a mailbox were under way together.
     """
 
     login: Login = field(default_factory=lambda: Login("anna@contoso.example"))
@@ -79,6 +79,7 @@ class GraphServer:
     elsewhere: str | None = None
     cut_every: int = 0
     changes: int = 0
+    cuts: int = 0
     held: asyncio.Event | None = None
     under_way: Counter[str] = field(default_factory=Counter[str])
     most_at_once: int = 0
@@ -139,7 +140,7 @@ class GraphServer:
             self.most_at_once = max(self.most_at_once, self.under_way[grant.address])
             try:
                 if self.under_way[grant.address] > _AT_ONCE:
-                    raise GraphError(429, "ApplicationThrottled")
+                    raise GraphError(429, "ApplicationThrottled", {"Retry-After": "1"})
                 if self.held is not None:
                     await self.held.wait()
                 answered = await handler(request)
@@ -148,6 +149,7 @@ class GraphServer:
             if fault.hang:
                 await self.over.wait()
             if fault.cut and request.transport is not None:
+                self.cuts += 1
                 request.transport.abort()
             return answered
 

@@ -8,7 +8,7 @@ import tempfile
 from base64 import b64encode
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
@@ -51,9 +51,10 @@ async def hang_after_commit(_: web.Request, pass_on: PassOn) -> web.StreamRespon
 
 
 class RadicaleServer:
-    """A server with users whose password is their name. `direct` is its address, `url` that of the proxy before it,
-    where faults hit the requests that they were asked for, and `requests` are the method, path, headers and body of
-    all."""
+    """A server with users whose password is their name, unless they have another. `direct` is its address, `url` that
+    of the proxy before it, where faults hit the requests that they were asked for, and `requests` are the method, path,
+    headers and body of all. Of `cut_every` changes that were made, one is answered by a broken connection, which `cuts`
+    counts."""
 
     def __init__(self, folder: Path, port: int) -> None:
         self._folder = folder
@@ -64,11 +65,16 @@ class RadicaleServer:
         self.faults: deque[tuple[tuple[str, ...], str, Fault]] = deque()
         self.requests: list[tuple[str, str, dict[str, str], str]] = []
         self.session = aiohttp.ClientSession()
+        self.cut_every = 0
+        self.changes = 0
+        self.cuts = 0
+        self._passwords: dict[str, str] = {}
 
-    def add_user(self, user: str) -> None:
+    def add_user(self, user: str, password: str | None = None) -> None:
         """One who may sign in from now on."""
+        self._passwords[user] = password or user
         with (self._folder / "users").open("a") as users:
-            users.write(f"{user}:{user}\n")
+            users.write(f"{user}:{self._passwords[user]}\n")
 
     def fail(self, fault: Fault, *methods: str, path: str = "") -> None:
         """One more request goes wrong, the next of these methods (any, unless named) whose path has this in it."""
@@ -88,7 +94,10 @@ class RadicaleServer:
         """What the user does there by another program: the status, the headers and the body of the answer."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         async with self.session.request(
-            method, self.direct + path, data=body, headers={"Authorization": basic(user, user), **named}
+            method,
+            self.direct + path,
+            data=body,
+            headers={"Authorization": basic(user, self._passwords.get(user, user)), **named},
         ) as answer:
             return answer.status, answer.headers, await answer.text()
 
@@ -104,6 +113,15 @@ class RadicaleServer:
         paths = [part.partition("<")[0] for part in listing.split("<href>")[1:]]
         found = {path: await self.ask(user, "GET", path) for path in dict.fromkeys(paths) if path.endswith(".ics")}
         return {path: text for path, (status, _, text) in found.items() if status == 200}
+
+    def stored(self, calendar: str) -> dict[str, str]:
+        """The objects in a calendar by their path, read where the server keeps them."""
+        folder = self._folder / "collection-root" / calendar.strip("/")
+        found: dict[str, str] = {}
+        for file in folder.glob("*.ics"):
+            with suppress(FileNotFoundError):
+                found[f"{calendar}{file.name}"] = file.read_text()
+        return found
 
     def forget_tokens(self) -> None:
         """The server knows none of its sync tokens any more."""
@@ -157,7 +175,13 @@ class RadicaleServer:
             if (not methods or request.method in methods) and path in request.raw_path:
                 self.faults.remove(waiting)
                 return await fault(request, pass_on)
-        return await pass_on()
+        answer = await pass_on()
+        if answer.status < 300 and request.method in {"PUT", "DELETE"}:
+            self.changes += 1
+            if self.cut_every and self.changes % self.cut_every == 0 and request.transport is not None:
+                self.cuts += 1
+                request.transport.abort()
+        return answer
 
 
 @asynccontextmanager

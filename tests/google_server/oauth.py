@@ -42,7 +42,8 @@ class OAuthError(Exception):
 @dataclass
 class GoogleOAuth:
     """Grants and tokens. `withheld` are scopes that the person at the consent page does not tick; with `denies`, they
-    press the other button. Access tokens last `lifetime_s` seconds."""
+    press the other button. Access tokens last `lifetime_s` seconds. `secrets` are all tokens, codes and verifiers there
+    ever were."""
 
     lifetime_s: int = 3599
     withheld: set[str] = field(default_factory=set[str])
@@ -51,6 +52,7 @@ class GoogleOAuth:
     access: dict[str, tuple[Grant, float]] = field(default_factory=dict[str, tuple[Grant, float]])
     refresh: dict[str, Grant] = field(default_factory=dict[str, Grant])
     consented: set[str] = field(default_factory=set[str])
+    secrets: list[str] = field(default_factory=list[str])
 
     def consent(self, query: dict[str, str], account: str) -> str:
         """Where the browser is sent after the account's consent. Raises OAuthError, which the browser would show."""
@@ -65,8 +67,10 @@ class GoogleOAuth:
         ):
             grant.refresh_token = f"1//{secrets.token_urlsafe(32)}"
             self.refresh[grant.refresh_token] = grant
+            self.secrets.append(grant.refresh_token)
         self.consented.add(account)
         code = f"4/{secrets.token_urlsafe(24)}"
+        self.secrets.append(code)
         self.codes[code] = _Code(grant, query["redirect_uri"], query["code_challenge"])
         return f"{query['redirect_uri']}?{urlencode({**state, 'code': code, 'scope': ' '.join(sorted(grant.scopes))})}"
 
@@ -109,6 +113,7 @@ class GoogleOAuth:
         code = self.codes.pop(form.get("code", ""), None)
         if code is None or code.redirect_uri != form.get("redirect_uri"):
             raise OAuthError("invalid_grant", "Malformed auth code.")
+        self.secrets.append(form.get("code_verifier", ""))
         digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         if base64.urlsafe_b64encode(digest).decode().rstrip("=") != code.challenge:
             raise OAuthError("invalid_grant", "Invalid code verifier.")
@@ -117,6 +122,7 @@ class GoogleOAuth:
     def issue(self, grant: Grant) -> str:
         """A new access token."""
         token = f"ya29.{secrets.token_urlsafe(32)}"
+        self.secrets.append(token)
         self.access[token] = (grant, time.time() + self.lifetime_s)
         return token
 

@@ -136,6 +136,10 @@ class GoogleServer:
         event = await request.json()
         return web.json_response(calendar.put({**calendar.events.get(event.get("id", ""), {}), **event}))
 
+    async def _control_secrets(self, _: web.Request) -> web.StreamResponse:
+        """GET all tokens, codes and verifiers there ever were."""
+        return web.json_response(self.oauth.secrets)
+
     async def _control_state(self, _: web.Request) -> web.StreamResponse:
         """GET all that the server holds."""
         return web.json_response(
@@ -161,6 +165,7 @@ class GoogleServer:
         app.router.add_post("/control/oauth", self._control_oauth)
         app.router.add_put("/control/events/{account}/{calendar}", self._control_put)
         app.router.add_get("/control/state", self._control_state)
+        app.router.add_get("/control/secrets", self._control_secrets)
         return app
 
 

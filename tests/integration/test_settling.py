@@ -17,7 +17,8 @@ from tenantry.calendars.settle import Settler
 from tenantry.calendars.settling import SETTLE
 from tenantry.calendars.sync import Syncer
 from tenantry.calendars.worker import calendar_jobs
-from tenantry.domain.booking import Booking, BookingStatus
+from tenantry.domain.booking import Booking, BookingStatus, Interval
+from tenantry.domain.calendar import RemoteEvent
 from tenantry.domain.errors import CalendarUnavailable
 from tenantry.domain.ids import new_id
 from tenantry.domain.tools import ToolCallRequest, ToolResult
@@ -96,14 +97,17 @@ async def until(true: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.05)
 
 
-async def settled(party: Party, result: ToolResult) -> Booking:
-    """The booking once nothing is left to do for it."""
-
+async def all_settled(party: Party) -> None:
     async def done() -> bool:
         async with party.db.tenant(party.tenant_id) as tx:
             return bool(await tx.value("SELECT NOT EXISTS (SELECT FROM bookings WHERE settled < wanted)"))
 
     await until(done)
+
+
+async def settled(party: Party, result: ToolResult) -> Booking:
+    """The booking once nothing is left to do for it."""
+    await all_settled(party)
     return await kept(party, result)
 
 
@@ -316,6 +320,31 @@ async def test_a_change_here_while_the_provider_is_asked_is_not_undone(party: Pa
     assert await notices(party) == []
 
 
+async def test_a_move_by_the_owner_while_the_event_is_being_made_is_followed(
+    party: Party, provider: MemoryProvider
+) -> None:
+    other = replace(await party.another_contact(), sides=SIDES)
+    assert (await book(other, TEN + timedelta(hours=1))).done
+    events = provider.events
+    looked = False
+
+    async def after_a_look(calendar: str, window: Interval) -> list[RemoteEvent]:
+        nonlocal looked
+        made = [event for event in provider.held.values() if event.slot == hours(TEN)]
+        if made and not looked:
+            looked = True
+            provider.move(made[0].id, hours(TWO))
+            await look(party)
+        return await events(calendar, window)
+
+    provider.events = after_a_look  # type: ignore[method-assign]
+    result = await book(party)
+    assert (await kept(party, result)).starts_at == TEN
+    assert looked
+    await look(party)
+    assert (await kept(party, result)).starts_at == TWO
+
+
 async def test_an_event_that_its_owner_deleted_cannot_be_moved(party: Party, provider: MemoryProvider) -> None:
     result = await book(party)
     provider.held.clear()
@@ -338,6 +367,8 @@ async def test_a_calendar_that_refuses_declines(party: Party, provider: MemoryPr
     provider.refuses = True
     result = await book(party)
     assert (result.status, result.output["reason"]) == ("unavailable", "taken")
+    provider.refuses = False
+    await all_settled(party)
 
 
 async def test_after_a_disconnection_the_booking_is_ours_alone(

@@ -15,11 +15,12 @@ import structlog
 
 from tenantry.calendars.base import CalendarProvider
 from tenantry.calendars.remote import RemoteSides
-from tenantry.calendars.settling import LEASE, Settling, remove_event
+from tenantry.calendars.settling import LEASE, SETTLE, Settling, remove_event
 from tenantry.domain.booking import BookingStatus
 from tenantry.domain.calendar import Appointment
 from tenantry.domain.errors import CalendarRefused, CalendarUnavailable, ConnectionBroken, TenantryError
 from tenantry.domain.ids import new_id
+from tenantry.storage import jobs
 from tenantry.storage.jobs import Later
 from tenantry.storage.repositories import booking_notices, outbox, remote_calendars
 from tenantry.storage.repositories.outbox import Unsettled
@@ -28,7 +29,7 @@ from tenantry.storage.tenancy import Database
 log = structlog.get_logger()
 
 _SHARE_OF_LEASE = 0.75
-_BUSY_S = 0.5
+_BUSY = timedelta(seconds=0.5)
 # What only the owner can mend is looked at again after this, and at once when they have.
 _BROKEN_S = 300.0
 
@@ -51,9 +52,10 @@ class Settler:
         async with self.db.tenant(tenant_id) as tx:
             work = await outbox.claim(tx, booking_id, holder, self.lease)
             if work is None:
-                if await outbox.is_settled(tx, booking_id):
-                    return
-                raise Later("leased", _BUSY_S)
+                if not await outbox.is_settled(tx, booking_id):
+                    # A job of its own: waiting is no failed attempt, after which it would wait longer and longer.
+                    await jobs.enqueue(tx, SETTLE, booking_id, after=_BUSY)
+                return
             remote = await self.sides.of_booking(tx, work.booking)
         settling = Settling(self.db, self.sides, work, holder, self.poll)
         try:
@@ -88,7 +90,7 @@ class Settler:
 
     async def _put_off(self, work: Unsettled, holder: UUID, error: _Trouble) -> None:
         """It could not be done now. Raises Later while there is something to wait for."""
-        booking, now = work.booking, datetime.now(UTC)
+        booking, now, left = work.booking, datetime.now(UTC), None
         over = work.slot.start <= now
         async with self.db.tenant(booking.tenant_id) as tx:
             if booking.status is BookingStatus.PENDING and (over or isinstance(error, CalendarRefused)):
@@ -100,7 +102,8 @@ class Settler:
                 await outbox.settle(tx, work, holder, booking.status, work.remote_id, work.remote_tag)
                 return
             await outbox.release(tx, booking.id, holder)
-        raise _later(error) from error
+        # What was given up may have left something there, which is not for its owner to mend.
+        raise (Later("given_up") if left else _later(error)) from error
 
     async def _release(self, work: Unsettled, holder: UUID) -> None:
         async with self.db.tenant(work.booking.tenant_id) as tx:

@@ -59,7 +59,7 @@ class Syncer:
             for each in deleted:
                 if await remote_calendars.deleted_there(tx, each):
                     await _followed(self.sides, tx, each, "cancelled")
-            await remote_calendars.synced(tx, remote_calendar_id, changes.token)
+            await remote_calendars.synced(tx, remote_calendar_id, look, changes.token)
 
 
 def _missing(changes: Changes, placed: dict[str, Placed]) -> list[Placed]:

@@ -132,4 +132,5 @@ async def _run(name: str, handler: Handler, job: Job) -> None:
 
 def _again(job: Job, reason: str, after: float | None) -> RetryRequested:
     seconds = _AGAIN_S[min(job.attempts, len(_AGAIN_S) - 1)] if after is None else after
+    log.debug("job put off", job=job.entrypoint, id=job.id, reason=reason, seconds=seconds)
     return RetryRequested(timedelta(seconds=seconds), reason)

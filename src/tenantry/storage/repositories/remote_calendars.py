@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from tenantry.domain.booking import Interval
@@ -112,9 +112,11 @@ async def due(tx: TenantTx, limit: int) -> list[tuple[UUID, UUID]]:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A look for changes: from `token`, which the last one left; `last` where nothing is booked any more."""
+    """A look for changes: from `token`, which the last one left, begun at `began_at` by the database's clock; `last`
+    where nothing is booked any more."""
 
     token: str | None
+    began_at: datetime
     last: bool
 
 
@@ -131,13 +133,13 @@ async def claim_sync(
         "AND w.expires_at > clock_timestamp() + $4::interval) THEN clock_timestamp() + greatest($3, $4::interval) "
         "ELSE clock_timestamp() + $3::interval END "
         "WHERE tenant_id = $1 AND id = $2 AND next_sync_at <= clock_timestamp() "
-        "RETURNING sync_token, next_sync_at = 'infinity' AS last",
+        "RETURNING sync_token, clock_timestamp() AS began_at, next_sync_at = 'infinity' AS last",
         tx.tenant_id,
         remote_calendar_id,
         again_after,
         watched_again_after,
     )
-    return Look(row["sync_token"], row["last"]) if row else None
+    return Look(row["sync_token"], row["began_at"], row["last"]) if row else None
 
 
 async def keep_in_sync(tx: TenantTx, remote_calendar_id: UUID, after: timedelta) -> None:
@@ -156,13 +158,19 @@ async def sync_now(tx: TenantTx, remote_calendar_id: UUID) -> None:
     await keep_in_sync(tx, remote_calendar_id, timedelta(0))
 
 
-async def synced(tx: TenantTx, remote_calendar_id: UUID, token: str) -> None:
-    """Keep where the next look begins."""
+async def synced(tx: TenantTx, remote_calendar_id: UUID, look: Look, token: str) -> None:
+    """Keep where the next look begins: where this one did, when a booking was not where it was wanted at any time of
+    this one. What its owner did with its event meanwhile was told, and nobody could follow it."""
+    # Ten seconds: what was begun before the look may have been committed in it.
     await tx.execute(
-        "UPDATE remote_calendars SET sync_token = $3, synced_at = clock_timestamp() WHERE tenant_id = $1 AND id = $2",
+        "UPDATE remote_calendars r SET synced_at = clock_timestamp(), sync_token = CASE WHEN EXISTS (SELECT "
+        "FROM bookings b WHERE b.tenant_id = $1 AND b.remote_calendar_id = $2 AND (b.settled < b.wanted "
+        "OR (b.remote_id IS NOT NULL AND b.updated_at > $4::timestamptz - interval '10 seconds'))) "
+        "THEN sync_token ELSE $3 END WHERE tenant_id = $1 AND id = $2",
         tx.tenant_id,
         remote_calendar_id,
         token,
+        look.began_at,
     )
 
 
