@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
 
@@ -80,10 +80,14 @@ def database(runtime: Runtime) -> Database:
     return runtime.db
 
 
+async def _never(_: UUID, __: UUID) -> None:
+    raise AssertionError
+
+
 @pytest.fixture(scope="session")
 async def url(runtime: Runtime) -> AsyncIterator[str]:
-    """The installation over real HTTP."""
-    async with serving(runtime, bind("127.0.0.1", 0)) as address:
+    """The installation over real HTTP. It runs no jobs: a test says who does, and with which providers."""
+    async with serving(replace(runtime, jobs={"of_no_test": _never}), bind("127.0.0.1", 0)) as address:
         yield address
 
 
