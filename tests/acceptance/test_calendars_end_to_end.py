@@ -164,8 +164,12 @@ async def test_a_caldav_calendar_is_booked_moved_and_cancelled_in_and_followed(w
     await talk.say("Please cancel my appointment")
     answer = await talk.say("Yes")
     assert "is cancelled" in answer.reply, talk.said
-    assert await owner.booked() == {}
     assert await world.bookings(talk.id) == []
+
+    async def removed() -> bool:
+        return not await owner.booked()
+
+    await world.until(removed)
 
 
 @pytest.fixture(scope="module")
