@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
 
@@ -80,10 +80,19 @@ def database(runtime: Runtime) -> Database:
     return runtime.db
 
 
+def without_jobs(runtime: Runtime) -> Runtime:
+    """The runtime for a server that runs no jobs: a test says who does, and with which providers."""
+    return replace(runtime, jobs={"of_no_test": _never})
+
+
+async def _never(_: UUID, __: UUID) -> None:
+    raise AssertionError
+
+
 @pytest.fixture(scope="session")
 async def url(runtime: Runtime) -> AsyncIterator[str]:
     """The installation over real HTTP."""
-    async with serving(runtime, bind("127.0.0.1", 0)) as address:
+    async with serving(without_jobs(runtime), bind("127.0.0.1", 0)) as address:
         yield address
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -69,7 +70,7 @@ class GraphCalendar:
 @dataclass
 class Mailbox:
     """The calendars of an account; a personal one has other ids and no `mail`. `cancelled` are the meetings that were
-    cancelled for their attendees."""
+    cancelled for their attendees; `listeners` are called with the calendar and the kind of every change."""
 
     address: str
     zone: str = "W. Europe Standard Time"
@@ -78,6 +79,7 @@ class Mailbox:
     events: dict[str, GraphEvent] = field(default_factory=dict[str, GraphEvent])
     transactions: dict[str, str] = field(default_factory=dict[str, str])
     cancelled: list[GraphEvent] = field(default_factory=list[GraphEvent])
+    listeners: list[Callable[[str, str], None]] = field(default_factory=list[Callable[[str, str], None]])
 
     def __post_init__(self) -> None:
         self.default = self.add_calendar("Calendar", is_default=True)
@@ -117,6 +119,7 @@ class Mailbox:
         self.events[event.id] = event
         if event.transaction_id:
             self.transactions[event.transaction_id] = event.id
+        self._tell(event, "created")
         return event
 
     def move(self, event_id: str, start: datetime, end: datetime) -> None:
@@ -124,16 +127,21 @@ class Mailbox:
         event = self.events[event_id]
         event.start, event.end = start, end
         event.version += 1
+        self._tell(event, "updated")
 
     def delete(self, event_id: str) -> None:
         """Take an event away; its transaction stays known."""
-        del self.events[event_id]
+        self._tell(self.events.pop(event_id), "deleted")
 
     def view(self, calendar: str, start: datetime, end: datetime) -> list[Occurrence]:
         """What overlaps the window, as calendarView has it."""
         found = [each for event in self.events.values() if event.calendar == calendar for each in _occurrences(event)]
         inside = (each for each in found if _covered(each)[0] < end and start < _covered(each)[1])
         return sorted(inside, key=lambda each: (each.start, each.id))
+
+    def _tell(self, event: GraphEvent, kind: str) -> None:
+        for listener in self.listeners:
+            listener(event.calendar, kind)
 
     def _new_id(self) -> str:
         return opaque("AQMkADAwATM0" if self.personal else "AAkALgAAAAAAHYQDEapmEc2byACqAC-EWg0A")

@@ -10,7 +10,7 @@ from uuid import UUID
 from aiohttp import web
 from multidict import MultiMapping
 
-from tests.graph_mailbox import ZONES
+from tests.graph_mailbox import ZONES, Mailbox
 
 EVENT_FIELDS = frozenset(
     {"id", "changeKey", "subject", "body", "bodyPreview", "type", "seriesMasterId", "start", "end", "isAllDay"}
@@ -19,6 +19,7 @@ EVENT_FIELDS = frozenset(
 )
 CALENDAR_FIELDS = frozenset({"id", "name", "isDefaultCalendar", "canEdit", "owner"})
 USER_FIELDS = frozenset({"id", "mail", "userPrincipalName", "displayName"})
+MAILBOX = web.RequestKey("mailbox", Mailbox)
 _PREFERRED = {'IdType="ImmutableId"', 'outlook.timezone="UTC"'}
 _PROPERTY = re.compile(
     r"String \{[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\} Name \w+", re.IGNORECASE
@@ -26,6 +27,16 @@ _PROPERTY = re.compile(
 _FILTER = re.compile(
     r"singleValueExtendedProperties/any\(ep: ep/id eq '(String \{[^']+\} Name \w+)' and ep/value eq '([^']*)'\)"
 )
+
+
+class GraphError(Exception):
+    """An answer of Graph that is an error."""
+
+    def __init__(self, status: int, code: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+        self.headers = headers or {}
 
 
 class WrongRequest(Exception):

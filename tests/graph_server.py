@@ -14,8 +14,9 @@ from typing import Any
 from aiohttp import web
 
 from tests.graph_mailbox import GraphEvent
-from tests.graph_service import GraphServer
+from tests.graph_service import GraphServer, Handler
 
+_SUBSCRIPTION = "/v1.0/subscriptions/{subscription}"
 _EVENT = "/v1.0/me/calendars/{calendar}/events/{event}"
 
 
@@ -103,8 +104,17 @@ def _told(event: GraphEvent) -> dict[str, Any]:
     }
 
 
+@web.middleware
+async def _compressed(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """As Graph answers to whoever does not say that it must not."""
+    answer = await handler(request)
+    if isinstance(answer, web.Response) and answer.body:
+        answer.enable_compression()
+    return answer
+
+
 def _app(server: GraphServer) -> web.Application:
-    app = web.Application(middlewares=[server.checked])
+    app = web.Application(middlewares=[_compressed, server.checked])
 
     def graph(method: str, path: str, handler: Any, scope: str = "Calendars.ReadWrite") -> None:
         app.router.add_route(method, path, server.graph(scope, handler))
@@ -119,6 +129,9 @@ def _app(server: GraphServer) -> web.Application:
     graph("PATCH", _EVENT, server.change)
     graph("DELETE", _EVENT, server.delete)
     graph("POST", f"{_EVENT}/cancel", server.cancel)
+    graph("POST", "/v1.0/subscriptions", server.subscriptions.create)
+    graph("PATCH", _SUBSCRIPTION, server.subscriptions.prolong)
+    graph("DELETE", _SUBSCRIPTION, server.subscriptions.delete)
     app.router.add_get("/{tenant}/oauth2/v2.0/authorize", server.login.authorize)
     app.router.add_post("/{tenant}/oauth2/v2.0/token", server.login.token)
 
@@ -143,7 +156,8 @@ async def graph_server(port: int = 0) -> AsyncIterator[GraphServer]:
     await web.TCPSite(runner, "127.0.0.1", port).start()
     server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:
-        yield server
+        async with server.subscriptions.calling():
+            yield server
     finally:
         server.over.set()
         await runner.cleanup()

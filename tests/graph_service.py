@@ -15,7 +15,9 @@ from tests.graph_mailbox import GraphEvent, Mailbox, master, resource, short
 from tests.graph_requests import (
     CALENDAR_FIELDS,
     EVENT_FIELDS,
+    MAILBOX,
     USER_FIELDS,
+    GraphError,
     WrongRequest,
     body_of,
     changed,
@@ -27,21 +29,11 @@ from tests.graph_requests import (
     top_of,
     window_of,
 )
+from tests.graph_subscriptions import Subscriptions
 
 _CHANGES = frozenset({"POST", "PATCH", "DELETE"})
 _AT_ONCE = 4
-_MAILBOX = web.RequestKey("mailbox", Mailbox)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-class GraphError(Exception):
-    """An answer of Graph that is an error."""
-
-    def __init__(self, status: int, code: str, headers: dict[str, str] | None = None) -> None:
-        super().__init__(code)
-        self.status = status
-        self.code = code
-        self.headers = headers or {}
 
 
 @dataclass(frozen=True)
@@ -91,6 +83,7 @@ class GraphServer:
     held: asyncio.Event | None = None
     under_way: Counter[str] = field(default_factory=Counter[str])
     most_at_once: int = 0
+    subscriptions: Subscriptions = field(default_factory=Subscriptions)
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -142,7 +135,7 @@ class GraphServer:
             if scope not in grant.scopes:
                 raise GraphError(403, "ErrorAccessDenied")
             preferences(request)
-            request[_MAILBOX] = self.mailboxes[grant.address]
+            request[MAILBOX] = self.mailboxes[grant.address]
             self.under_way[grant.address] += 1
             self.most_at_once = max(self.most_at_once, self.under_way[grant.address])
             try:
@@ -170,13 +163,13 @@ class GraphServer:
 
     def _calendar(self, request: web.Request) -> str:
         calendar = request.match_info["calendar"]
-        if calendar not in request[_MAILBOX].calendars:
+        if calendar not in request[MAILBOX].calendars:
             raise GraphError(404, "ErrorItemNotFound")
         return calendar
 
     def _event(self, request: web.Request) -> GraphEvent:
         calendar = self._calendar(request)
-        event = request[_MAILBOX].events.get(request.match_info["event"])
+        event = request[MAILBOX].events.get(request.match_info["event"])
         if event is None or event.calendar != calendar:
             raise GraphError(404, "ErrorItemNotFound")
         return event
@@ -196,7 +189,7 @@ class GraphServer:
 
     async def me(self, request: web.Request) -> web.Response:
         fields = selected(query_of(request, allowed="$select"), USER_FIELDS)
-        mailbox = request[_MAILBOX]
+        mailbox = request[MAILBOX]
         user = {
             "id": secrets.token_hex(8),
             "mail": None if mailbox.personal else mailbox.address,
@@ -209,14 +202,14 @@ class GraphServer:
         fields = selected(query_of(request, allowed="$select $top $skip"), CALENDAR_FIELDS)
         found = [
             {"id": each.id, "name": each.name, "isDefaultCalendar": each.is_default, "canEdit": each.can_edit}
-            for each in request[_MAILBOX].calendars.values()
+            for each in request[MAILBOX].calendars.values()
         ]
         return self._page(request, found, fields)
 
     async def calendar_view(self, request: web.Request) -> web.Response:
         query = query_of(request, allowed="$select $top $skip", needed="startDateTime endDateTime")
         fields = selected(query, EVENT_FIELDS)
-        found = request[_MAILBOX].view(self._calendar(request), *window_of(query))
+        found = request[MAILBOX].view(self._calendar(request), *window_of(query))
         return self._page(request, [resource(each) for each in found], fields)
 
     async def search(self, request: web.Request) -> web.Response:
@@ -225,14 +218,14 @@ class GraphServer:
         name, value = property_of(query)
         found = [
             master(event)
-            for event in request[_MAILBOX].events.values()
+            for event in request[MAILBOX].events.values()
             if event.calendar == calendar and event.properties.get(name) == value
         ]
         return self._page(request, found, fields)
 
     async def create(self, request: web.Request) -> web.Response:
         query_of(request, allowed="")
-        calendar, mailbox = self._calendar(request), request[_MAILBOX]
+        calendar, mailbox = self._calendar(request), request[MAILBOX]
         wanted = created(await body_of(request))
         if not mailbox.calendars[calendar].can_edit:
             raise GraphError(403, "ErrorAccessDenied")
@@ -253,13 +246,13 @@ class GraphServer:
         query_of(request, allowed="")
         wanted = changed(await body_of(request))
         event = self._event(request)
-        event.subject, event.start, event.end = wanted["subject"], wanted["start"], wanted["end"]
-        event.version += 1
+        event.subject = wanted["subject"]
+        request[MAILBOX].move(event.id, wanted["start"], wanted["end"])
         return web.json_response(master(event))
 
     async def delete(self, request: web.Request) -> web.Response:
         query_of(request, allowed="")
-        request[_MAILBOX].delete(self._event(request).id)
+        request[MAILBOX].delete(self._event(request).id)
         return web.Response(status=204)
 
     async def cancel(self, request: web.Request) -> web.Response:
@@ -270,13 +263,13 @@ class GraphServer:
         event = self._event(request)
         if not event.is_organizer or not event.attendees:
             raise WrongRequest("a cancellation of what is no meeting of this mailbox")
-        request[_MAILBOX].cancelled.append(event)
-        request[_MAILBOX].delete(event.id)
+        request[MAILBOX].cancelled.append(event)
+        request[MAILBOX].delete(event.id)
         return web.Response(status=202)
 
     async def delta(self, request: web.Request) -> web.Response:
         preferred = preferences(request)
-        calendar, mailbox = self._calendar(request), request[_MAILBOX]
+        calendar, mailbox = self._calendar(request), request[MAILBOX]
         size = [int(each.partition("=")[2]) for each in preferred if each.startswith("odata.maxpagesize=")]
         if len(size) != 1:
             raise WrongRequest("a delta without odata.maxpagesize")

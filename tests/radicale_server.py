@@ -150,8 +150,7 @@ class RadicaleServer:
                 await asyncio.sleep(0.02)
 
     async def stop(self) -> None:
-        """End the process."""
-        await self.session.close()
+        """End the process; what it keeps is there when it is started again."""
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
@@ -206,4 +205,5 @@ async def radicale_server() -> AsyncIterator[RadicaleServer]:
         if runner is not None:
             await runner.cleanup()
         await server.stop()
+        await server.session.close()
         shutil.rmtree(folder, ignore_errors=True)

@@ -23,16 +23,20 @@ def environment(home: Path) -> dict[str, str]:
     return kept | no_limits | {"TENANTRY_HOME": str(home), "COLUMNS": "200"}
 
 
-async def run(home: Path, *arguments: str, more: Mapping[str, str] | None = None) -> tuple[int, str]:
-    """Run a command to its end, with more of an environment: exit code and what it printed."""
+async def run(
+    home: Path, *arguments: str, more: Mapping[str, str] | None = None, typed: str | None = None
+) -> tuple[int, str]:
+    """Run a command to its end, with more of an environment and with lines for its standard input: exit code and what
+    it printed."""
     process = await asyncio.create_subprocess_exec(
         *TENANTRY,
         *arguments,
         env={**environment(home), **(more or {})},
+        stdin=asyncio.subprocess.PIPE if typed is not None else None,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    output, _ = await process.communicate()
+    output, _ = await process.communicate(typed.encode() if typed is not None else None)
     assert process.returncode is not None
     return process.returncode, output.decode()
 
@@ -61,10 +65,10 @@ class Up:
 
 
 @contextlib.asynccontextmanager
-async def up(home: Path) -> AsyncIterator[Up]:
-    """`tenantry up` on a free port, ready; ended at the end if it still runs."""
+async def up(home: Path, more: Mapping[str, str] | None = None) -> AsyncIterator[Up]:
+    """`tenantry up` on a free port, ready, with more of an environment; ended at the end if it still runs."""
     process = await asyncio.create_subprocess_exec(
-        *TENANTRY, "up", "--port", "0", env=environment(home), stdout=asyncio.subprocess.PIPE
+        *TENANTRY, "up", "--port", "0", env={**environment(home), **(more or {})}, stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
     try:

@@ -9,14 +9,17 @@ import aiohttp
 import pytest
 import structlog.testing
 
+from tenantry.cli.prove import connections
 from tenantry.cli.prove.case import ALLOWED
 from tenantry.cli.prove.cases import CASES
 from tenantry.cli.prove.http import Wire
 from tenantry.cli.prove.seeding import settle
 from tenantry.cli.prove.world import Estate, Party, World, make_world, new_run_id
 from tenantry.server.runtime import Runtime
+from tenantry.server.serving import bind, serving
 from tenantry.storage.isolation.tables import fingerprints
 from tests.acceptance.made_requests import Run, Sender, send
+from tests.conftest import without_jobs
 
 # Schemathesis draws some of its choices from the `random` module, which Hypothesis would rather it did not.
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
@@ -24,6 +27,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module i
 # How many times more requests are made, for a longer search by hand.
 TIMES = int(os.environ.get("TENANTRY_FUZZ", "1"))
 SEED = int(os.environ.get("TENANTRY_FUZZ_SEED", "4"))
+
+
+@pytest.fixture(scope="module")
+async def url(runtime: Runtime) -> AsyncGenerator[str]:
+    """The installation over real HTTP, with providers of calendars that are nowhere and take every password."""
+    async with serving(without_jobs(connections.registered(runtime)), bind("127.0.0.1", 0)) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from tenantry.api.agents import shares as share_routes
 from tenantry.api.audit import routes as audit_routes
 from tenantry.api.calendars import feeds as feed_routes
 from tenantry.api.calendars import routes as calendar_routes
+from tenantry.api.calendars import webhooks
 from tenantry.api.connections import routes as connection_routes
 from tenantry.api.contacts import routes as contact_routes
 from tenantry.api.conversations import routes as conversation_routes
@@ -347,6 +348,15 @@ UNCHECKED: tuple[tuple[object, str, Any, tuple[str, ...]], ...] = (
         "find",
         _any_feed,
         ("GET /calendar/feeds/{secret}.ics of a member as a fresh secret nobody was given: 200",),
+    ),
+    (
+        webhooks,
+        "hmac",
+        SimpleNamespace(compare_digest=lambda *_: True),
+        (
+            "POST /calendar/webhooks/google/{ticket} of a member as its ticket, the other member's secret: 202",
+            "POST /calendar/webhooks/microsoft/{ticket} of the tenant as its ticket without the secret: 202",
+        ),
     ),
     (
         contact_routes,

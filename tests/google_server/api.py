@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from tests.google_server.calendars import GoogleCalendar, Resource, instant
+from tests.google_server.channels import Channels, channel_faults
 from tests.google_server.checks import event_faults, free_busy_faults, partial, query_faults, scopes_of
 from tests.google_server.oauth import GoogleOAuth
 
@@ -33,6 +34,7 @@ class CalendarApi:
         self.page_size = 250
         self.patches_deleted = False
         self.told: list[tuple[str, str]] = []
+        self.channels = Channels()
         self._oauth = oauth
         self._accounts = accounts
         self._violations = violations
@@ -50,6 +52,8 @@ class CalendarApi:
             ("GET", f"{events}/{{event}}", "events.get", self._get),
             ("PATCH", f"{events}/{{event}}", "events.patch", self._patch),
             ("DELETE", f"{events}/{{event}}", "events.delete", self._delete),
+            ("POST", f"{events}/watch", "events.watch", self._watch),
+            ("POST", f"{root}/channels/stop", "channels.stop", self._stop),
             ("POST", f"{root}/freeBusy", "freebusy.query", self._free_busy),
         ):
             router.add_route(verb, path, self._checked(name, method))
@@ -176,6 +180,22 @@ class CalendarApi:
             raise _Refused(410, "deleted")
         calendar.cancel(event["id"])
         self.told.append(("delete", request.query.get("sendUpdates", "none")))
+        return web.Response(status=204)
+
+    async def _watch(self, request: web.Request, calendars: Calendars) -> web.StreamResponse:
+        body = await self._body("events.watch", request)
+        if faults := channel_faults(body, self.channels.held):
+            raise self._invalid("events.watch", faults)
+        if not self.channels.authorized:
+            raise _Refused(401, "push.webhookUrlUnauthorized")
+        return _answer(request, self.channels.open(body, _found(request, calendars)).told())
+
+    async def _stop(self, request: web.Request, _: Calendars) -> web.StreamResponse:
+        body = await self._body("channels.stop", request)
+        if body.keys() != {"id", "resourceId"}:
+            raise self._invalid("channels.stop", [f"a channel of {sorted(body)}"])
+        if not self.channels.stop(body):
+            raise _Refused(404, "channelUnknown")
         return web.Response(status=204)
 
     async def _free_busy(self, request: web.Request, calendars: Calendars) -> web.StreamResponse:

@@ -1,6 +1,6 @@
 """Calendars as Google keeps them: event resources, occurrences, and what changed since when."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -27,6 +27,7 @@ class GoogleCalendar:
     version: int = 0
     tokens: dict[str, tuple[int, datetime]] = field(default_factory=dict[str, tuple[int, datetime]])
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    listeners: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
 
     def put(self, event: Resource) -> Resource:
         """Keep the event as it is now, under a new version."""
@@ -38,6 +39,8 @@ class GoogleCalendar:
         event["kind"] = "calendar#event"
         self.events[event["id"]] = event
         self.versions[event["id"]] = self.version
+        for listener in self.listeners:
+            listener()
         return event
 
     def cancel(self, event_id: str) -> None:

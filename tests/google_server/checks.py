@@ -16,6 +16,8 @@ QUERIES = {
     "events.insert": _READ | {"sendUpdates", "maxAttendees"},
     "events.patch": _READ | {"sendUpdates", "maxAttendees"},
     "events.delete": {"sendUpdates"},
+    "events.watch": _READ,
+    "channels.stop": set[str](),
     "freebusy.query": _READ,
 }
 _ALL = "https://www.googleapis.com/auth/calendar"
@@ -26,6 +28,8 @@ SCOPES = {
     "events.list": _READ_SCOPES | _EVENTS | {f"{_ALL}.events.readonly"},
     "events.get": _READ_SCOPES | _EVENTS | {f"{_ALL}.events.readonly"},
     "events": _EVENTS,
+    "events.watch": _READ_SCOPES | _EVENTS | {f"{_ALL}.events.readonly"},
+    "channels": _READ_SCOPES | _EVENTS | {f"{_ALL}.events.readonly"},
     "freebusy": _READ_SCOPES | {f"{_ALL}.freebusy", f"{_ALL}.events.freebusy"},
 }
 _EVENT = {"id", "summary", "description", "start", "end", "attendees", "extendedProperties", "transparency"}

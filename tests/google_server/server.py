@@ -156,7 +156,7 @@ class GoogleServer:
 
     def app(self) -> web.Application:
         """The server's routes."""
-        app = web.Application(middlewares=[self._faulty])
+        app = web.Application(middlewares=[_compressed, self._faulty])
         app.router.add_get("/o/oauth2/v2/auth", self._auth)
         app.router.add_post("/token", self._token)
         app.router.add_post("/revoke", self._revoke)
@@ -167,6 +167,15 @@ class GoogleServer:
         app.router.add_get("/control/state", self._control_state)
         app.router.add_get("/control/secrets", self._control_secrets)
         return app
+
+
+@web.middleware
+async def _compressed(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    """As Google answers to whoever does not say that it must not."""
+    answer = await handler(request)
+    if isinstance(answer, web.Response) and answer.body:
+        answer.enable_compression()
+    return answer
 
 
 def _changes(request: web.Request) -> bool:
@@ -190,7 +199,8 @@ async def google_server(port: int = 0, *, strict: bool = True) -> AsyncIterator[
     await site.start()
     server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:
-        yield server
+        async with server.api.channels.calling():
+            yield server
         assert not strict or server.violations == []
     finally:
         server.over.set()

@@ -23,6 +23,7 @@ CHOICE = CalendarChoice("main", "Main", primary=True, writable=True)
 class MemoryProvider:
     """Keeps events of one calendar. `before` and `after` run around every change, and may raise or wait."""
 
+    offered: list[CalendarChoice] = field(default_factory=lambda: [CHOICE])
     held: dict[str, RemoteEvent] = field(default_factory=dict)
     log: list[tuple[int, str]] = field(default_factory=list)
     deleted_keys: set[UUID] = field(default_factory=set)
@@ -36,7 +37,8 @@ class MemoryProvider:
         return "owner@example.com"
 
     async def calendars(self) -> list[CalendarChoice]:
-        return [CHOICE]
+        await self._asked("calendars")
+        return self.offered
 
     async def events(self, calendar: str, window: Interval) -> list[RemoteEvent]:
         await self._asked("events")

@@ -10,7 +10,9 @@ import pytest
 from tenantry.cli.agents.session import KEY, Where
 from tenantry.cli.connections import connect
 from tenantry.client import ApiError, TenantryClient
+from tenantry.domain.errors import InvalidInput
 from tenantry.server.runtime import Runtime
+from tenantry.server.serving import bind
 from tests.conftest import TenantForTest
 from tests.integration.connecting import serving_with
 from tests.token_server import token_server
@@ -48,3 +50,12 @@ async def test_a_consent_in_the_browser_of_this_machine_connects_a_member(
         assert (made.provider, made.owner_member_id) == ("caldav", None)
         with pytest.raises(ApiError, match="connection"):
             await client.connections.disconnect("microsoft")
+
+
+async def test_a_port_that_is_in_use_is_told(tenant: TenantForTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY, tenant.key)
+    with bind("127.0.0.1", 0) as taken:
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(InvalidInput, match=f"port {port}; give another"):
+            await connect(Where(None, "http://127.0.0.1:9", None), None, "google", port)

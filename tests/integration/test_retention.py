@@ -83,7 +83,7 @@ async def test_who_has_an_appointment_to_come_is_kept(call: Call, tenant: Tenant
     contact = await find(call, tenant.key, "ada")
     async with database.tenant(tenant.id) as tx:
         await tx.execute(
-            "WITH own AS (INSERT INTO calendars (tenant_id, id, provider) VALUES ($1, gen_random_uuid(), 'builtin') "
+            "WITH own AS (INSERT INTO calendars (tenant_id, id) VALUES ($1, gen_random_uuid()) "
             "RETURNING id) INSERT INTO bookings (tenant_id, id, calendar_id, agent_id, contact_id, conversation_id, "
             "effect_key, status, starts_at, ends_at, blocked, time_zone, title) SELECT $1, gen_random_uuid(), own.id, "
             "$2, $3, $4, 'key', 'confirmed', $5, $6, tstzrange($5, $6), 'UTC', 'Visit' FROM own",

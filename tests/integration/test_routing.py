@@ -314,9 +314,7 @@ async def test_the_results_count_each_conversation_where_it_belongs(
     async with runtime.db.tenant(tenant.id) as tx:
         # An appointment of one conversation, and a cancelled one of another.
         calendar = new_id()
-        await tx.execute(
-            "INSERT INTO calendars (tenant_id, id, provider) VALUES ($1, $2, 'builtin')", tenant.id, calendar
-        )
+        await tx.execute("INSERT INTO calendars (tenant_id, id) VALUES ($1, $2)", tenant.id, calendar)
         query = (
             "INSERT INTO bookings (tenant_id, id, calendar_id, agent_id, contact_id, conversation_id, effect_key, "
             "status, starts_at, ends_at, blocked, time_zone, title) "

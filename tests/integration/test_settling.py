@@ -16,7 +16,7 @@ from tenantry.calendars.invitations import Invitations
 from tenantry.calendars.settle import Settler
 from tenantry.calendars.settling import SETTLE
 from tenantry.calendars.sync import Syncer
-from tenantry.calendars.worker import calendar_jobs
+from tenantry.calendars.worker import calendar_jobs, sweep_unsettled
 from tenantry.domain.booking import Booking, BookingStatus, Interval
 from tenantry.domain.calendar import RemoteEvent
 from tenantry.domain.errors import CalendarUnavailable
@@ -394,6 +394,21 @@ async def test_a_deleted_contacts_events_are_removed(party: Party, provider: Mem
 
     await until(removed)
     assert len(provider.held) == 1
+
+
+async def test_a_booking_whose_job_was_lost_gets_another(
+    party: Party, provider: MemoryProvider, impatient: None
+) -> None:
+    provider.away = True
+    result = await book(party)
+    async with party.db.operator() as tx:
+        await tx.execute("DELETE FROM pgqueuer WHERE tenant_id = $1", party.tenant_id)
+    provider.away = False
+    sweep = asyncio.create_task(sweep_unsettled(party.db))
+    try:
+        assert (await settled(party, result)).status is BookingStatus.CONFIRMED
+    finally:
+        sweep.cancel()
 
 
 async def test_a_killed_attempt_is_taken_over_when_its_lease_is_over(party: Party, provider: MemoryProvider) -> None:

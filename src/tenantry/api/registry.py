@@ -13,6 +13,7 @@ from tenantry.api.agents.versions import router as agent_versions
 from tenantry.api.audit.routes import router as audit
 from tenantry.api.calendars.feeds import router as calendar_feeds
 from tenantry.api.calendars.routes import router as calendars
+from tenantry.api.calendars.webhooks import router as calendar_webhooks
 from tenantry.api.connections.calendars import router as connection_calendars
 from tenantry.api.connections.callback import router as oauth_callback
 from tenantry.api.connections.routes import router as connections
@@ -44,6 +45,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     turns,
     calendars,
     calendar_feeds,
+    calendar_webhooks,
     providers,
     secrets,
     connections,

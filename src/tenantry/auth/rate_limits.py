@@ -20,7 +20,8 @@ log = structlog.get_logger()
 WINDOW_S = 60.0
 RETRY_REDIS_S = 5.0
 FEED_PER_MINUTE = 20
-Kind = Literal["contact", "member", "tenant", "feed"]
+HOOK_PER_MINUTE = 120
+Kind = Literal["contact", "member", "tenant", "feed", "hook"]
 # The tenant comes first, so that no two tenants ever share a window.
 Key = tuple[UUID, Kind, UUID | str]
 
@@ -123,6 +124,10 @@ class RateLimiter:
         """Count one request for a calendar's feed, named by the hash of its secret. Raises RateLimited."""
         await self._admit([Asked((tenant_id, "feed", feed), FEED_PER_MINUTE)])
 
+    async def admit_hook(self, tenant_id: UUID, hook: str) -> None:
+        """Count one call of a calendar's provider, named by the hash of its ticket. Raises RateLimited."""
+        await self._admit([Asked((tenant_id, "hook", hook), HOOK_PER_MINUTE)])
+
     async def _admit(self, asked: list[Asked]) -> None:
         if not asked:
             return
@@ -198,4 +203,5 @@ _WHOSE: dict[Kind, str] = {
     "member": "messages a minute under this member's keys",
     "tenant": "messages a minute for this tenant",
     "feed": "requests a minute for this feed",
+    "hook": "calls a minute about this calendar",
 }

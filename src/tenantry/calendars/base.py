@@ -1,10 +1,12 @@
 """The interface of every calendar at a provider."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol, runtime_checkable
 
 from tenantry.domain.booking import Interval
-from tenantry.domain.calendar import Appointment, CalendarChoice, Changes, RemoteEvent
+from tenantry.domain.calendar import Appointment, CalendarChoice, Changes, RemoteEvent, Watch
 from tenantry.domain.connection import Access as Access
 
 
@@ -72,4 +74,31 @@ class CalendarProvider(Protocol):
     async def changes(self, calendar: str, token: str | None) -> Changes:
         """What changed since `token` was given out; without one, or with one that the provider does not know any more,
         all from now on, with `whole`. Events that are over may be left out."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WebHook:
+    """Where a provider is to call, and the `secret` that it says there; neither is to be told to anybody else."""
+
+    url: str = field(repr=False)
+    secret: str = field(repr=False)
+
+
+@runtime_checkable
+class Watchable(Protocol):
+    """A CalendarProvider that can tell of changes. What it calls with says nothing that is relied upon: the changes
+    are asked for. Every method raises as those of CalendarProvider do."""
+
+    async def watch(self, calendar: str, hook: WebHook, until: datetime) -> Watch:
+        """Have `hook` called whenever an event of the calendar is changed or deleted, until about `until`. It may be
+        called before this answers; after CalendarUnavailable it may go on being called until then."""
+        ...
+
+    async def renew(self, watch: Watch, until: datetime) -> Watch | None:
+        """Have the watch last until about `until`; None when that cannot be, and another one is to be made."""
+        ...
+
+    async def unwatch(self, watch: Watch) -> None:
+        """End the watch; nothing when it has ended already."""
         ...

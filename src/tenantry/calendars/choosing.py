@@ -1,6 +1,6 @@
 """Which calendars of a connection stand for its owner's: at first the main one, then those that the owner chose."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Protocol
@@ -51,23 +51,23 @@ class Choosing:
 
     async def adopt(self, tenant_id: UUID, connection_id: UUID) -> None:
         """Have bookings go to the main calendar of the connection and be kept clear of what is in it, unless calendars
-        of it were chosen already; then settle what was waiting for its owner. Raises Later."""
+        of it were chosen already and are there still: another account may have been signed in to. Then settle what was
+        waiting for its owner. Raises Later."""
         async with self.db.tenant(tenant_id) as tx:
             connection = await connections.get(tx, connection_id)
             chosen = await remote_calendars.of_connection(tx, connection_id)
         if connection is None:
             return
-        if not chosen:
-            try:
-                offered = await self.offered(connection)
-            except CalendarUnavailable as away:
-                raise Later(away.code, away.retry_after) from away
-            except (ConnectionBroken, CalendarRefused) as error:
-                raise Later(error.code, _BROKEN_S) from error
-            chosen_now = _main_of(offered)
-            async with self.db.tenant(tenant_id) as tx:
-                await self._put(tx, connection, [chosen_now] if chosen_now else [])
+        try:
+            offered = await self.offered(connection)
+        except CalendarUnavailable as away:
+            raise Later(away.code, away.retry_after) from away
+        except (ConnectionBroken, CalendarRefused) as error:
+            raise Later(error.code, _BROKEN_S) from error
+        used = _used_from_now_on(chosen, offered)
         async with self.db.tenant(tenant_id) as tx:
+            if used is not None:
+                await self._put(tx, connection, used, offered)
             calendar_id = await calendars.find_or_create(tx, connection.owner_member_id)
             for booking_id in await outbox.unsettled_of_calendar(tx, calendar_id):
                 await jobs.enqueue(tx, SETTLE, booking_id, after=timedelta(0))
@@ -80,6 +80,7 @@ class Choosing:
 
     async def choose(self, connection: Connection, wanted: Sequence[Chosen]) -> list[RemoteCalendar]:
         """Use these calendars of the connection and no others of it; of each choice only the `remote_id` is needed.
+        What is booked in others stays in step with them.
 
         Raises InvalidInput for what the provider does not offer, and as `offered`.
         """
@@ -87,13 +88,35 @@ class Choosing:
         _check(offered, wanted)
         chosen = [Chosen(offered[w.choice.remote_id], w.counts_busy, w.takes_bookings) for w in wanted]
         async with self.db.tenant(connection.tenant_id) as tx:
-            await self._put(tx, connection, chosen)
+            await self._put(tx, connection, chosen, offered.values())
             return await remote_calendars.of_connection(tx, connection.id)
 
-    async def _put(self, tx: TenantTx, connection: Connection, chosen: Sequence[Chosen]) -> None:
+    async def _put(
+        self, tx: TenantTx, connection: Connection, chosen: Sequence[Chosen], offered: Iterable[CalendarChoice]
+    ) -> None:
         calendar_id = await calendars.find_or_create(tx, connection.owner_member_id)
         await calendars.lock(tx, calendar_id)
-        await remote_calendars.put(tx, calendar_id, connection.id, chosen)
+        booked = await remote_calendars.booked(tx, connection.id) - {each.choice.remote_id for each in chosen}
+        idle = [Chosen(choice, False, False) for choice in offered if choice.remote_id in booked]
+        await remote_calendars.put(tx, calendar_id, connection.id, [*chosen, *idle])
+
+
+def _used_from_now_on(chosen: Sequence[RemoteCalendar], offered: Sequence[CalendarChoice]) -> list[Chosen] | None:
+    """The chosen calendars that are offered and, where nothing was chosen or what took bookings is not offered, the
+    main one; None when all are as they were."""
+    there = {choice.remote_id: choice for choice in offered}
+    gone = [each for each in chosen if each.remote_id not in there]
+    if chosen and not gone:
+        return None
+    left = [
+        Chosen(there[each.remote_id], each.counts_busy, each.takes_bookings)
+        for each in chosen
+        if each.remote_id in there
+    ]
+    main = _main_of(offered)
+    if main is None or (chosen and not any(each.takes_bookings for each in gone)):
+        return left
+    return [main, *(each for each in left if each.choice != main.choice)]
 
 
 def _main_of(offered: Sequence[CalendarChoice]) -> Chosen | None:

@@ -6,31 +6,40 @@ from uuid import UUID
 
 from tenantry.calendars.base import CalendarProvider
 from tenantry.calendars.remote import RemoteSides
+from tenantry.calendars.watching import Watching
 from tenantry.domain.booking import Interval
 from tenantry.domain.calendar import Appointment, Changes, RemoteCalendar
 from tenantry.storage.repositories import audit, booking_notices, remote_calendars
 from tenantry.storage.repositories.remote_calendars import Placed
 from tenantry.storage.tenancy import Database, TenantTx
 
+# Where the provider tells of changes, this is for what it may have failed to tell.
+_WATCHED_POLL = timedelta(minutes=15)
+
 
 @dataclass(frozen=True, slots=True)
 class Syncer:
-    """Looks for changes in calendars of all tenants, in each every `poll` while something is booked in it."""
+    """Looks for changes in calendars of all tenants, in each every `poll` while something is booked in it, and at once
+    when its provider tells of them, for which `watching` looks; without it nobody is asked to."""
 
     db: Database
     sides: RemoteSides
     poll: timedelta = timedelta(minutes=1)
+    watching: Watching | None = None
 
     async def sync(self, tenant_id: UUID, remote_calendar_id: UUID) -> None:
         """Follow what changed since the last look, when a look is due. Killed in between, it looks again from where it
         began. Raises CalendarUnavailable, ConnectionBroken and CalendarRefused; the next look is due then as ever."""
         async with self.db.tenant(tenant_id) as tx:
-            look = await remote_calendars.claim_sync(tx, remote_calendar_id, self.poll)
+            look = await remote_calendars.claim_sync(tx, remote_calendar_id, self.poll, _WATCHED_POLL)
             if look is None:
                 return
             calendar = await remote_calendars.get(tx, remote_calendar_id)
             # Before the provider is asked: what is changed here while it answers, its answer does not know.
             placed = {each.remote_id: each for each in await remote_calendars.placed(tx, remote_calendar_id)}
+        if calendar is not None and self.watching is not None:
+            # Before the provider is asked for changes: between the two it would tell of none.
+            await (self.watching.end(calendar) if look.last else self.watching.keep(calendar))
         if calendar is None or not placed:
             return
         provider = await self.sides.provider(calendar)

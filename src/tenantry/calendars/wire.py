@@ -1,7 +1,7 @@
 """HTTP to calendar providers: authorized requests, renewed once when refused, and what their answers mean."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -60,19 +60,26 @@ class CalendarHttp:
     timeout_s: float = TIMEOUT_S
 
     async def send(
-        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        refuses: Callable[[HttpAnswer], bool] = lambda answer: answer.status == 401,
     ) -> HttpAnswer:
-        """The answer to the request. A 401 has the credential renewed, and the request sent again, once.
+        """The answer to the request. One that `refuses` the credential has it renewed, and the request sent again,
+        once.
 
-        Raises CalendarUnavailable, also for 429 and 5xx, ConnectionBroken after a second 401, and CalendarRefused for
-        an address that calls may not go to.
+        Raises CalendarUnavailable, also for 429 and 5xx, ConnectionBroken after a second refusal, and
+        CalendarRefused for an address that calls may not go to.
         """
         access = await self.credentials.access()
         answer = await self._patiently(method, url, headers, body, access)
-        if answer.status == 401:
+        if refuses(answer):
             access = await self.credentials.renew(access)
             answer = await self._patiently(method, url, headers, body, access)
-            if answer.status == 401:
+            if refuses(answer):
                 await self.credentials.broken("HTTP 401 with a fresh token")
                 raise ConnectionBroken
         return answer

@@ -73,7 +73,7 @@ async def sweep_unsettled(db: Database) -> None:
     while True:
         try:
             async with db.operator() as tx:
-                left = await outbox.left_over(tx, _BATCH)
+                left = await outbox.left_over(tx, SETTLE, _BATCH)
             for tenant_id, booking_id in left:
                 async with db.tenant(tenant_id) as tx:
                     await jobs.enqueue(tx, SETTLE, booking_id)

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from zoneinfo import ZoneInfo
@@ -10,14 +10,19 @@ from zoneinfo import ZoneInfo
 import aiohttp
 from yarl import URL
 
+from tenantry.domain.connection import Health
 from tenantry.domain.errors import TenantryError
+from tenantry.domain.tenant import Tenant
 from tenantry.llm.registry import FORM_POLICY
 from tenantry.server.runtime import open_runtime
 from tenantry.server.serving import bind
 from tenantry.settings import ModelSettings, Settings, TelemetrySettings
-from tenantry.storage.repositories import tenants
+from tenantry.storage.repositories import connections, outbox, tenants
+from tenantry.storage.tenancy import Database
 
 _SHORT = aiohttp.ClientTimeout(total=5)
+# How many tenants are named of those in which something is wrong.
+_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,8 @@ async def check(settings: Settings) -> AsyncGenerator[Check]:
             async with runtime.db.operator() as tx:
                 there = await tenants.list_all(tx)
             yield Check("tenants", True, ", ".join(tenant.slug for tenant in there) or "none yet")
+            yield await _connections(runtime.db, there)
+            yield await _outbox(runtime.db)
             yield _redis(await runtime.resources.limiter.redis_reachable())
     except TenantryError as error:
         yield Check("database", False, error.detail)
@@ -80,6 +87,32 @@ async def _model(settings: ModelSettings | None) -> Check:
         problem = "refuses the key" if status in {401, 403} else f"answers {status}" if status >= 500 else ""
     told = f"{_without_password(settings.base_url)} {problem or 'answers'}: {chain}"
     return Check("models", not problem, told, needed=False)
+
+
+async def _connections(db: Database, there: Sequence[Tenant]) -> Check:
+    """Whether any owner has to sign in to their calendar again."""
+    number = 0
+    unwell: list[str] = []
+    for tenant in there:
+        async with db.tenant(tenant.id) as tx:
+            by_health = await connections.count_by_health(tx)
+        number += sum(by_health.values())
+        told = ", ".join(f"{by_health[health]} {health}" for health in Health if health in by_health)
+        if by_health.keys() - {Health.OK}:
+            unwell.append(f"{tenant.slug} has {told}")
+    if not unwell:
+        return Check("connections", True, f"{number}, all well" if number else "none yet")
+    more = f" and {len(unwell) - _SHOWN} more tenants" if len(unwell) > _SHOWN else ""
+    told = f"{'; '.join(unwell[:_SHOWN])}{more}; `tenantry connection list --tenant T` says whose and why"
+    return Check("connections", False, told, needed=False)
+
+
+async def _outbox(db: Database) -> Check:
+    """Whether any booking waits for its owner's calendar."""
+    async with db.operator() as tx:
+        waiting = await outbox.count_unsettled(tx)
+    told = f"{waiting} wait for a calendar at a provider" if waiting else "none waits for a calendar at a provider"
+    return Check("bookings", not waiting, told, needed=False)
 
 
 def _redis(reachable: bool | None) -> Check:

@@ -49,6 +49,9 @@ def connection_connect(
     member: MemberOption = None,
     server: Annotated[str | None, typer.Option(help="CalDAV: the server's URL.")] = None,
     username: Annotated[str | None, typer.Option(help="CalDAV: who signs in; the password is asked for.")] = None,
+    port: Annotated[
+        int, typer.Option(help="Where the browser comes back to on 127.0.0.1, if the provider has to know it.")
+    ] = 0,
     tenant: TenantName = None,
     url: Url = None,
     home: Home = None,
@@ -61,7 +64,7 @@ def connection_connect(
         case "caldav":
             raise typer.BadParameter("CalDAV needs --server and --username.")
         case "microsoft" | "google":
-            run(connect(where, member, provider))
+            run(connect(where, member, provider, port))
         case _:
             raise typer.BadParameter(f"{provider!r} is none of microsoft, google, caldav.")
 
@@ -73,10 +76,11 @@ async def _connect_caldav(where: Where, email: str | None, server: str, username
     print(f"caldav is connected as {made.account}")
 
 
-async def connect(where: Where, email: str | None, provider: OAuthName) -> None:
-    """What the command does by OAuth, for the member with this address or for the key's own. Raises ApiError, NotFound,
-    and InvalidInput when nobody came back in time."""
-    async with client_of(where) as client, _listening() as (redirect_uri, came_back):
+async def connect(where: Where, email: str | None, provider: OAuthName, port: int = 0) -> None:
+    """What the command does by OAuth, for the member with this address or for the key's own; the browser comes back to
+    this port of 127.0.0.1, by default any. Raises ApiError, NotFound, and InvalidInput when the port is in use or when
+    nobody came back in time."""
+    async with client_of(where) as client, _listening(port) as (redirect_uri, came_back):
         asked = await client.connections.authorize(
             provider, redirect_uri=redirect_uri, owner_member_id=await _owner(client, email)
         )
@@ -152,7 +156,7 @@ async def _owner(client: TenantryClient, email: str | None) -> UUID | None:
 
 
 @asynccontextmanager
-async def _listening() -> AsyncGenerator[tuple[str, asyncio.Future[dict[str, str]]]]:
+async def _listening(port: int) -> AsyncGenerator[tuple[str, asyncio.Future[dict[str, str]]]]:
     """A loopback address for the browser to come back to (RFC 8252, 7.3), and what it comes back with."""
     came_back: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
 
@@ -166,7 +170,12 @@ async def _listening() -> AsyncGenerator[tuple[str, asyncio.Future[dict[str, str
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", port).start()
+        except (OSError, OverflowError) as error:
+            raise InvalidInput(
+                f"The browser cannot come back to port {port}; give another one that is free."
+            ) from error
         yield f"http://127.0.0.1:{runner.addresses[0][1]}/", came_back
     finally:
         await runner.cleanup()

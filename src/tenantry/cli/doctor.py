@@ -8,8 +8,8 @@ from tenantry.settings import Settings
 
 
 def doctor(home: Home = None) -> None:
-    """Look at settings, folder, key, database, roles, schema, port, model, Redis and telemetry; exit 1 when something
-    keeps Tenantry from running."""
+    """Look at settings, folder, key, database, roles, schema, port, model, connections, bookings, Redis and telemetry;
+    exit 1 when something keeps Tenantry from running."""
     run(_doctor(settings_for(home)))
 
 

@@ -84,6 +84,16 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """A provider's subscription that tells of changes in a calendar until it ends. `resource_id` is what the provider
+    calls the calendar in it, "" where it has no name for that."""
+
+    id: str
+    resource_id: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class BookingNotice:
     """What became of a contact's appointment without them. `kind` is `confirmed`, `declined`, `moved` or `cancelled`;
     `starts_at` is when it is now, or was."""

@@ -6,6 +6,7 @@ from tenantry.auth.budgets import BudgetLedger
 from tenantry.auth.rate_limits import RateLimiter
 from tenantry.calendars.choosing import Choosing
 from tenantry.calendars.remote import RemoteSides
+from tenantry.calendars.watching import Watching
 from tenantry.credentials.connection_store import ConnectionStore
 from tenantry.credentials.consents import Connecting
 from tenantry.credentials.master_key import ContactHasher
@@ -22,7 +23,8 @@ from tenantry.storage.tenancy import Database
 class Resources:
     """The database, the hasher that finds contacts, the models, the way to tenants' own services and to owners'
     calendars, what opens sealed values, the secrets of owners, what they signed in to and what signs them in, rate
-    limits, budgets, and what is kept of agents and of tenants' routing."""
+    limits, budgets, what is kept of agents and of tenants' routing, and what has providers tell of changes, where they
+    can call this installation."""
 
     db: Database
     hasher: ContactHasher
@@ -38,3 +40,4 @@ class Resources:
     budgets: BudgetLedger
     definitions: Definitions = field(default_factory=Definitions)
     rule_sets: RuleSets = field(default_factory=RuleSets)
+    watching: Watching | None = None

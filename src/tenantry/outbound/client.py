@@ -166,6 +166,7 @@ class OutboundHttp:
                 # A cookie of one tenant's service must not come along with another tenant's call.
                 cookie_jar=aiohttp.DummyCookieJar(),
                 # Compressed answers are not asked for and not read: nothing small can become large.
+                headers={"Accept-Encoding": "identity"},
                 auto_decompress=False,
                 timeout=aiohttp.ClientTimeout(total=None),
                 trust_env=False,

@@ -14,6 +14,7 @@ from tenantry.calendars.registry import ConnectedProviders
 from tenantry.calendars.remote import RemoteSides
 from tenantry.calendars.settle import Settler
 from tenantry.calendars.sync import Syncer
+from tenantry.calendars.watching import watching_at
 from tenantry.calendars.worker import calendar_jobs
 from tenantry.credentials.connection_store import ConnectionStore
 from tenantry.credentials.connections import ConnectionKeeper
@@ -60,13 +61,14 @@ async def open_runtime(settings: Settings) -> AsyncGenerator[Runtime]:
         keeper, oauth = ConnectionKeeper(vault), OAuth(settings.calendars, outbound)
         connections = ConnectionStore(opened.db, keeper, oauth)
         providers = ConnectedProviders(settings.calendars, outbound, connections)
+        sides = RemoteSides(providers, mails=settings.mail is not None)
         try:
             resources = Resources(
                 db=opened.db,
                 hasher=ContactHasher(master),
                 models=models,
                 outbound=outbound,
-                calendars=RemoteSides(providers, mails=settings.mail is not None),
+                calendars=sides,
                 vault=vault,
                 secrets=SecretStore(opened.db, vault),
                 connections=connections,
@@ -74,13 +76,14 @@ async def open_runtime(settings: Settings) -> AsyncGenerator[Runtime]:
                 choosing=Choosing(opened.db, providers),
                 limiter=limiter,
                 budgets=BudgetLedger(opened.db),
+                watching=watching_at(settings.public_url, opened.db, sides),
             )
             telemetry = Telemetry(settings.telemetry)
             engine = Engine(resources, sole=opened.sole, observers=(telemetry.observe,))
             _measure(telemetry, opened.db, engine)
             poll = timedelta(seconds=settings.calendars.poll_s)
-            settler = Settler(opened.db, resources.calendars, poll=poll)
-            syncer = Syncer(opened.db, resources.calendars, poll)
+            settler = Settler(opened.db, sides, poll=poll)
+            syncer = Syncer(opened.db, sides, poll, resources.watching)
             handlers = calendar_jobs(settler, resources.choosing, Invitations.of(opened.db, settings))
             yield Runtime(settings, opened.db, resources, engine, handlers, syncer, telemetry)
         finally:

@@ -41,6 +41,7 @@ def a_booking(start: datetime = START, zone: str = "America/New_York", **changes
         time_zone=zone,
         title="Property Seller Agent",
         details={},
+        remote_calendar_id=None,
         sequence=2,
         created_at=START,
         updated_at=START,

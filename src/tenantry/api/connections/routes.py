@@ -115,6 +115,11 @@ async def disconnect(
 ) -> DisconnectedOut:
     """Remove a connection, and have the provider take the consent back where it can."""
     owner = owner_of(who, owner_member_id)
+    if resources.watching is not None:
+        async with db.tenant(who.tenant_id) as tx:
+            connection = await connections.find(tx, owner, provider)
+        if connection is not None:
+            await resources.watching.end_all(who.tenant_id, connection.id)
     async with db.tenant(who.tenant_id) as tx:
         removed = await resources.connecting.remove(tx, ConnectionKey(who.tenant_id, owner, provider))
         await _record(tx, who, "connection.removed", f"connection:{removed.connection_id}", owner, provider)

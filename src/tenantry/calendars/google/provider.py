@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from tenantry.calendars.base import WebHook
 from tenantry.calendars.google import wire
 from tenantry.calendars.wire import UNDOCUMENTED, CalendarHttp, HttpAnswer, retry_after
 from tenantry.domain.booking import Interval
-from tenantry.domain.calendar import Appointment, CalendarChoice, Changes, RemoteEvent
+from tenantry.domain.calendar import Appointment, CalendarChoice, Changes, RemoteEvent, Watch
 from tenantry.domain.errors import CalendarRefused, CalendarUnavailable, ConnectionBroken, TenantryError
 
 _GONE = frozenset({404, 410})
@@ -38,7 +39,7 @@ PageOf = TypeVar("PageOf", bound=wire.Page)
 
 @dataclass(frozen=True, slots=True)
 class GoogleCalendars:
-    """A CalendarProvider over the Calendar API v3 at `api_url`."""
+    """A CalendarProvider, and Watchable, over the Calendar API v3 at `api_url`."""
 
     http: CalendarHttp
     api_url: str
@@ -129,6 +130,24 @@ class GoogleCalendars:
             raise CalendarUnavailable("Google listed a calendar without a token for its changes.")
         return Changes(whole.events, frozenset(), whole.token, whole=True)
 
+    async def watch(self, calendar: str, hook: WebHook, until: datetime) -> Watch:
+        """As Watchable says; Google calls once at the beginning, and also when something is new."""
+        body = wire.new_channel(hook, until)
+        answer = await self._ask("POST", f"{_events(calendar)}/watch", {"fields": wire.Channel.FIELDS}, body)
+        try:
+            return answer.read(wire.Channel).watch
+        except (ValueError, OverflowError) as error:
+            raise CalendarUnavailable(UNDOCUMENTED) from error
+
+    async def renew(self, watch: Watch, until: datetime) -> Watch | None:
+        """None: a channel ends when it ends."""
+        return None
+
+    async def unwatch(self, watch: Watch) -> None:
+        """As Watchable says."""
+        body = {"id": watch.id, "resourceId": watch.resource_id}
+        await self._ask("POST", "channels/stop", {}, body, expected=_GONE)
+
     async def _synchronized(
         self, calendar: str, since: Mapping[str, str], refused: frozenset[int] = frozenset()
     ) -> Changes | None:
@@ -186,7 +205,7 @@ class GoogleCalendars:
         if body is not None:
             headers["Content-Type"] = "application/json"
             content = msgspec.json.encode(body)
-        answer = await self.http.send(method, url, headers=headers, body=content)
+        answer = await self.http.send(method, url, headers=headers, body=content, refuses=_refuses_credential)
         if answer.ok or answer.status in expected:
             return answer
         raise await self._fault(answer)
@@ -254,6 +273,11 @@ def _reason(answer: HttpAnswer) -> str:
     except msgspec.DecodeError:
         return "unknown"
     return _word(told[0].reason) if told else "unknown"
+
+
+def _refuses_credential(answer: HttpAnswer) -> bool:
+    # The address of a channel may be answered with 401 as well, by a reason such as "push.webhookUrlUnauthorized".
+    return answer.status == 401 and b'"push.' not in answer.body
 
 
 def _word(text: str) -> str:

@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from tenantry.calendars.base import WebHook
 from tenantry.domain.booking import Interval
-from tenantry.domain.calendar import Appointment, RemoteEvent
+from tenantry.domain.calendar import Appointment, RemoteEvent, Watch
+from tenantry.domain.ids import new_id
 from tenantry.domain.wall_time import day_begins
 
 _KEY_PROPERTY = "tenantryBooking"
@@ -124,6 +126,21 @@ class FreeBusy(msgspec.Struct):
     calendars: dict[str, CalendarBusy]
 
 
+class Channel(msgspec.Struct, rename="camel"):
+    """Where Google tells of changes: `resource_id` names what it watches, `expiration` is in ms since 1970."""
+
+    id: str
+    resource_id: str
+    expiration: str
+
+    FIELDS = "id,resourceId,expiration"
+
+    @property
+    def watch(self) -> Watch:
+        """As it is kept. Raises ValueError when it has no valid end."""
+        return Watch(self.id, self.resource_id, datetime.fromtimestamp(int(self.expiration) / 1000, UTC))
+
+
 class ErrorDetails(msgspec.Struct):
     """The first of `errors` says what happened."""
 
@@ -196,6 +213,17 @@ def new_event(appointment: Appointment) -> dict[str, Any]:
         named = {"displayName": appointment.attendee.name} if appointment.attendee.name else {}
         body["attendees"] = [{"email": appointment.attendee.email, **named}]
     return body
+
+
+def new_channel(hook: WebHook, until: datetime) -> dict[str, Any]:
+    """The body that makes a channel to the hook."""
+    return {
+        "id": str(new_id()),
+        "type": "web_hook",
+        "address": hook.url,
+        "token": hook.secret,
+        "expiration": str(int(until.timestamp() * 1000)),
+    }
 
 
 def event_patch(appointment: Appointment) -> dict[str, Any]:

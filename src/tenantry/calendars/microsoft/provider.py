@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain
+from urllib.parse import quote
 
+from tenantry.calendars.base import WebHook
 from tenantry.calendars.microsoft.graph import Graph, SyncStateLost, error_code, failure
 from tenantry.calendars.microsoft.resources import (
     BOOKING_PROPERTY,
@@ -14,14 +16,15 @@ from tenantry.calendars.microsoft.resources import (
     Event,
     EventPage,
     Meeting,
+    Subscription,
     User,
     changed_event,
     new_event,
     remote_event,
 )
-from tenantry.calendars.wire import CalendarHttp
+from tenantry.calendars.wire import UNDOCUMENTED, CalendarHttp, HttpAnswer
 from tenantry.domain.booking import Interval
-from tenantry.domain.calendar import Appointment, CalendarChoice, Changes, RemoteEvent
+from tenantry.domain.calendar import Appointment, CalendarChoice, Changes, RemoteEvent, Watch
 from tenantry.domain.errors import CalendarRefused, CalendarUnavailable
 
 _GONE = frozenset({404, 410})
@@ -34,8 +37,8 @@ _SYNC_PREFER = ("odata.maxpagesize=50", 'outlook.body-content-type="text"')
 
 
 class MicrosoftCalendar:
-    """A CalendarProvider on Microsoft Graph. Everything is read from calendarView, which work and school accounts and
-    personal ones have alike; getSchedule, which is for free/busy, is not there for personal ones.
+    """A CalendarProvider, and Watchable, on Microsoft Graph. Everything is read from calendarView, which work and
+    school accounts and personal ones have alike; getSchedule, for free/busy, is not there for personal ones.
 
     The key of an event is read from its `transactionId`; to find an event by it, which Graph does not do, it is also
     kept as an extended property. An all-day event counts from midnight to midnight in the zone that it was made in.
@@ -166,6 +169,36 @@ class MicrosoftCalendar:
         ]
         return Changes(tuple(events), frozenset() if whole else frozenset(gone), f"{begun} {next_time}", whole)
 
+    async def watch(self, calendar: str, hook: WebHook, until: datetime) -> Watch:
+        """Subscribe to what is changed and deleted; Graph tries the address before it answers."""
+        wanted = {
+            "changeType": "updated,deleted",
+            "notificationUrl": hook.url,
+            "resource": f"me/calendars/{quote(calendar, safe='=')}/events",
+            "expirationDateTime": _instant(until),
+            "clientState": hook.secret,
+        }
+        answer = await self._graph.ask("POST", self._graph.url("subscriptions"), wanted)
+        if not answer.ok:
+            raise failure(answer)
+        return _watch(answer)
+
+    async def renew(self, watch: Watch, until: datetime) -> Watch | None:
+        """Put the subscription's end off; None when Graph does not know it any more."""
+        url = self._graph.url("subscriptions", watch.id)
+        answer = await self._graph.ask("PATCH", url, {"expirationDateTime": _instant(until)})
+        if answer.status in _GONE:
+            return None
+        if not answer.ok:
+            raise failure(answer)
+        return _watch(answer)
+
+    async def unwatch(self, watch: Watch) -> None:
+        """End the subscription."""
+        answer = await self._graph.ask("DELETE", self._graph.url("subscriptions", watch.id))
+        if not answer.ok and answer.status not in _GONE:
+            raise failure(answer)
+
     async def _masters(self, calendar: str, changed: dict[str, Event]) -> dict[str, Event]:
         """The series of the occurrences, which say little themselves; those that the delta does not have are asked
         for."""
@@ -189,6 +222,13 @@ def _view(window: Interval) -> dict[str, str]:
 
 def _instant(instant: datetime) -> str:
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _watch(answer: HttpAnswer) -> Watch:
+    try:
+        return answer.read(Subscription).watch
+    except ValueError as error:
+        raise CalendarUnavailable(UNDOCUMENTED) from error
 
 
 def _read(event: Event, series: Event | None = None) -> RemoteEvent:

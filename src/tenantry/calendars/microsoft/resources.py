@@ -8,7 +8,7 @@ import msgspec
 
 from tenantry.calendars.microsoft.time_zones import zone_named
 from tenantry.domain.booking import Interval
-from tenantry.domain.calendar import Appointment, CalendarChoice, RemoteEvent
+from tenantry.domain.calendar import Appointment, CalendarChoice, RemoteEvent, Watch
 from tenantry.domain.wall_time import day_begins
 
 # The name of a booking in its event, which can be searched for: MAPI's named property of a set that is Tenantry's own.
@@ -100,6 +100,19 @@ class Meeting(msgspec.Struct, frozen=True, rename="camel"):
 
     attendees: list[dict[str, Any]] = []
     is_organizer: bool = True
+
+
+class Subscription(msgspec.Struct, frozen=True, rename="camel"):
+    """Who is told of changes, and until when."""
+
+    id: str
+    expiration_date_time: str
+
+    @property
+    def watch(self) -> Watch:
+        """As it is kept. Raises ValueError when it has no valid end."""
+        expires_at = datetime.fromisoformat(self.expiration_date_time)
+        return Watch(self.id, "", expires_at if expires_at.tzinfo else expires_at.replace(tzinfo=UTC))
 
 
 def remote_event(event: Event, series: Event | None = None) -> RemoteEvent:

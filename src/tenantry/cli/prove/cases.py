@@ -33,6 +33,8 @@ OPERATOR: dict[str, str] = {"GET /metrics": "what the process has done, for all 
 BY_SECRET: dict[str, str] = {
     "GET /calendar/feeds/{secret}.ics": "`feeds.attack`",
     "GET /oauth/callback": "`connections.attack`",
+    "POST /calendar/webhooks/google/{ticket}": "`hooks.attack`",
+    "POST /calendar/webhooks/microsoft/{ticket}": "`hooks.attack`",
 }
 
 

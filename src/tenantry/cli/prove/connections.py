@@ -1,20 +1,23 @@
 """What the parties connected, and consents they asked for: tried by everybody else, in every way but the right one."""
 
 import base64
+import secrets
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from tenantry.auth.identity import identify
+from tenantry.auth.tenant_secrets import hash_secret, make_secret
 from tenantry.calendars.choosing import Choosing
 from tenantry.cli.prove.http import Answer, Request, Wire
-from tenantry.cli.prove.world import Party, Side, World
+from tenantry.cli.prove.world import Party, PlantedHook, Side, World
 from tenantry.credentials.connection_store import ConnectionStore
 from tenantry.credentials.connections import BasicSecret, ConnectionKeeper, ConnectionKey, GivenCredentials, OAuthSecret
 from tenantry.credentials.consents import Connecting, SignedIn, cookie_name
 from tenantry.credentials.oauth import OAuth
-from tenantry.domain.calendar import CalendarChoice
-from tenantry.domain.connection import ProviderName
+from tenantry.domain.calendar import CalendarChoice, Watch
+from tenantry.domain.connection import Connection, ProviderName
 from tenantry.domain.errors import SealedValueUnreadable, TenantryError
 from tenantry.engine.resources import Resources
 from tenantry.server.runtime import Runtime
@@ -22,11 +25,12 @@ from tenantry.settings import CalendarSettings, OAuthClient
 from tenantry.storage.isolation.crossing import Crossing
 from tenantry.storage.isolation.seeding import plan_removal
 from tenantry.storage.isolation.tables import fingerprints
-from tenantry.storage.repositories import booking_notices, calendars, remote_calendars
+from tenantry.storage.repositories import booking_notices, calendar_watches, calendars, remote_calendars
 from tenantry.storage.repositories.remote_calendars import Chosen
-from tenantry.storage.tenancy import Database
+from tenantry.storage.tenancy import Database, TenantTx
 
 BORDER = "connections"
+_DAY = timedelta(days=1)
 _CALLBACK = "/oauth/callback"
 _NOT_GIVEN = "access_denied"
 _CLIENT = OAuthClient(
@@ -64,7 +68,7 @@ async def _account_of(_: ProviderName, __: GivenCredentials, ___: str) -> str:
 
 
 async def connect(resources: Resources, world: World) -> World:
-    """The world after every party has connected two accounts and asked for a consent."""
+    """The world after every party has connected three accounts and asked for a consent."""
     return replace(world, a=await _side(resources, world.a), b=await _side(resources, world.b))
 
 
@@ -86,15 +90,32 @@ async def _connected(resources: Resources, party: Party) -> Party:
                 ConnectionKey(tx.tenant_id, owner, "caldav"), BasicSecret("https://dav.invalid/", "u", value), account
             ),
         )
-        calendar_id = await calendars.find_or_create(tx, owner)
-        # It counts for nothing: no booking of the proof goes out of the house.
-        choice = CalendarChoice(remote_id=party.word, name=f"Calendar {party.word}", primary=True, writable=True)
-        await remote_calendars.put(tx, calendar_id, google.id, [Chosen(choice, False, False)])
+        microsoft = await connecting.keep(
+            tx, SignedIn(ConnectionKey(tx.tenant_id, owner, "microsoft"), OAuthSecret(value, value), account)
+        )
+        hooks = [await _watched(tx, party, connection) for connection in (google, microsoft)]
         await booking_notices.leave(tx, party.booking_id, "moved")
         await plan_removal(tx, google.id, party.word)
         key_id = (await identify(tx, party.key)).key_id
         consent = await connecting.ask(tx, owner, "google", redirect_uri="http://127.0.0.1:9/", asked_by=key_id)
-    return replace(party, connection_id=google.id, spare_connection_id=caldav.id, consent=consent)
+    return replace(party, connection_id=google.id, spare_connection_id=caldav.id, consent=consent, hooks=tuple(hooks))
+
+
+async def _watched(tx: TenantTx, party: Party, connection: Connection) -> PlantedHook:
+    """A calendar of the connection, and a subscription by which its provider tells of changes."""
+    calendar_id = await calendars.find_or_create(tx, connection.owner_member_id)
+    # It counts for nothing: no booking of the proof goes out of the house.
+    choice = CalendarChoice(remote_id=party.word, name=f"Calendar {party.word}", primary=True, writable=True)
+    await remote_calendars.put(tx, calendar_id, connection.id, [Chosen(choice, False, False)])
+    (remote,) = await remote_calendars.of_connection(tx, connection.id)
+    hook = PlantedHook(tx.tenant_id, connection.provider, make_secret(tx.tenant_id), secrets.token_urlsafe(32))
+    await calendar_watches.claim(tx, remote.id, _DAY)
+    await calendar_watches.begin(tx, remote.id, hash_secret(hook.ticket), hash_secret(hook.secret))
+    watch = Watch(party.word, party.word, datetime.now(UTC) + _DAY)
+    await calendar_watches.keep(tx, remote.id, hash_secret(hook.ticket), watch)
+    # Nothing is booked in it: no look is due until there is a call.
+    await remote_calendars.claim_sync(tx, remote.id, _DAY, _DAY)
+    return hook
 
 
 async def attack(wire: Wire, db: Database, world: World, store: ConnectionStore) -> list[Crossing]:

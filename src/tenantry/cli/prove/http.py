@@ -72,9 +72,15 @@ class Wire:
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
-    async def send(self, key: str | None, request: Request, cookies: Mapping[str, str] | None = None) -> Answer:
+    async def send(
+        self,
+        key: str | None,
+        request: Request,
+        cookies: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
         """The answer to the request under this key, or without one."""
-        headers = {} if key is None else _bearer(key)
+        headers = {**(headers or {}), **({} if key is None else _bearer(key))}
         if request.method == SOCKET:
             return await self._socket(request, headers)
         if request.body is not None:

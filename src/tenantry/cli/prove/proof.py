@@ -3,7 +3,19 @@
 import aiohttp
 import structlog
 
-from tenantry.cli.prove import connections, exports, feeds, forged, purposes, routes, sealed, streams, tools, twins
+from tenantry.cli.prove import (
+    connections,
+    exports,
+    feeds,
+    forged,
+    hooks,
+    purposes,
+    routes,
+    sealed,
+    streams,
+    tools,
+    twins,
+)
 from tenantry.cli.prove.http import Wire
 from tenantry.cli.prove.leftovers import remove_leftovers, running
 from tenantry.cli.prove.report import Report
@@ -68,6 +80,7 @@ async def _attack(runtime: Runtime, estate: Estate, run_id: str, found: list[Cro
         found += await purposes.attack(wire, world)
         # Before the routes, whose control makes another feed.
         found += await feeds.attack(wire, world)
+        found += await hooks.attack(wire, db, world)
         # Routes before forgeries: who forges an id keeps it as the external id of a conversation of their own.
         found += await routes.attack(wire, db, world, create_app(runtime))
         found += await streams.attack(wire, runtime.engine, world)

@@ -9,6 +9,7 @@ from tenantry.auth.api_keys import hash_key, make_key
 from tenantry.credentials.consents import AskedConsent
 from tenantry.domain.access import Scope
 from tenantry.domain.agent import WEEKDAYS, AgentDefinition, Function, OpeningHours, Variable, VariableType
+from tenantry.domain.connection import ProviderName
 from tenantry.domain.ids import new_id
 from tenantry.domain.limits import MOST_PER_MINUTE, Budget, LimitValues
 from tenantry.domain.tenant import Role
@@ -27,12 +28,22 @@ BLOCK = "human"
 
 
 @dataclass(frozen=True, slots=True)
+class PlantedHook:
+    """Where a provider calls about a calendar of a party, and the secret that it says there."""
+
+    tenant_id: UUID
+    provider: ProviderName
+    ticket: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
 class Party:
     """An owner of things, a member or (without `member_id`) the tenant itself, and what is theirs. `word` is in every
     text of theirs and in nobody else's; `budget`, their monthly tokens, is no other number; `colleague_id` is the
     tenant's owner, whom the clone is shared with. The ids from `conversation_id` on are there once it has spoken and
     booked; the providers are the tenant's, one for each party to try. `feed_secret` opens the feed of its calendar,
-    `consent` is one that it asked for."""
+    `consent` is one that it asked for, `hooks` are where its calendars' providers call."""
 
     name: str
     tenant_id: UUID
@@ -58,6 +69,7 @@ class Party:
     spare_connection_id: UUID = NOTHING_YET
     consent: AskedConsent = _NO_CONSENT
     feed_secret: str = ""
+    hooks: tuple[PlantedHook, ...] = ()
 
     @property
     def lead_id(self) -> str:
@@ -115,7 +127,8 @@ class Party:
         )
         there = [str(identifier) for identifier in ids if identifier != NOTHING_YET]
         secret = [self.feed_secret] if self.feed_secret else []
-        return frozenset([self.word, str(self.budget), *there, *secret])
+        hooks = [secret for hook in self.hooks for secret in (hook.ticket, hook.secret)]
+        return frozenset([self.word, str(self.budget), *there, *secret, *hooks])
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from tenantry.llm.form_policy.outcomes import tell
 from tenantry.llm.form_policy.questions import answer_question, farewell, recap
 from tenantry.llm.form_policy.reading import Reader, Readings
 from tenantry.llm.form_policy.state import DialogueState
-from tenantry.llm.form_policy.turn import APPOINTMENT_TOOLS, HAND_OFF, Turn
+from tenantry.llm.form_policy.turn import APPOINTMENT_TOOLS, CANCEL, HAND_OFF, MOVE, Turn
 
 _NOTHING: frozenset[Intent] = frozenset()
 _SHORT_MESSAGE = 5
@@ -245,6 +245,8 @@ def _finish(turn: Turn, intents: frozenset[Intent], readings: Readings) -> None:
             turn.rotate("anything_else")
         else:
             turn.rotate("still_booked", when=turn.say_start(state.appointment.start))
+            if {MOVE, CANCEL} <= turn.tools:
+                turn.say("can_change")
     elif not turn.agent.variables:
         turn.rotate("message_taken" if content else "what_message")
     elif state.done:

@@ -138,9 +138,16 @@ async def hold(tx: TenantTx, new: NewBooking, *, hold_for: timedelta = HOLD_FOR)
 async def confirm(
     tx: TenantTx, booking: Booking, remote_calendar_id: UUID | None = None, *, limit: DailyLimit | None = None
 ) -> Booking | None:
-    """Make a held booking firm, or pending where it is to go to a remote calendar; an expired one too while nobody took
-    its slot and its day has room. None when the slot is gone."""
+    """Make a held booking firm, or pending where it is to go to a remote calendar that is still there; an expired one
+    too while nobody took its slot and its day has room. None when the slot is gone."""
     await calendars.lock(tx, booking.calendar_id)
+    if remote_calendar_id is not None:
+        # Its owner may have disconnected it since it was looked up.
+        remote_calendar_id = await tx.value(
+            "SELECT id FROM remote_calendars WHERE tenant_id = $1 AND id = $2 FOR KEY SHARE",
+            tx.tenant_id,
+            remote_calendar_id,
+        )
     await _expire(tx, booking.calendar_id, Interval(booking.starts_at, booking.ends_at))
     buffer = "upper(b.blocked) - b.ends_at"
     await tx.execute(

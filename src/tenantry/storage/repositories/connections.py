@@ -97,6 +97,16 @@ async def list_page(tx: TenantTx, *, sees_only: UUID | None, before: UUID | None
     return [_connection_from(row) for row in rows]
 
 
+async def count_by_health(tx: TenantTx) -> dict[Health, int]:
+    """How many of the tenant's connections stand how; those that nobody has are left out."""
+    rows = await tx.rows(
+        f"SELECT health, count(*) AS number FROM (SELECT {_CONNECTION} FROM connections WHERE tenant_id = $1) c "
+        "GROUP BY health",
+        tx.tenant_id,
+    )
+    return {Health(row["health"]): row["number"] for row in rows}
+
+
 async def find(tx: TenantTx, owner_member_id: UUID | None, provider: ProviderName) -> Connection | None:
     """The owner's connection to the provider."""
     row = await tx.row(

@@ -189,11 +189,18 @@ async def unsettled_of_calendar(tx: TenantTx, calendar_id: UUID) -> list[UUID]:
     return [row["id"] for row in rows]
 
 
-async def left_over(tx: TenantTx, limit: int) -> list[tuple[UUID, UUID]]:
-    """By the operator: (tenant, booking) of those that are not settled and have no job that would settle them."""
+async def count_unsettled(tx: TenantTx) -> int:
+    """By the operator: how many bookings of all tenants are not at their provider as they should be."""
+    return int(await tx.value("SELECT count(*) FROM bookings WHERE settled < wanted") or 0)
+
+
+async def left_over(tx: TenantTx, job: str, limit: int) -> list[tuple[UUID, UUID]]:
+    """By the operator: (tenant, booking) of those that are not settled and have no job of this name."""
     rows = await tx.rows(
         "SELECT tenant_id, id FROM bookings b WHERE settled < wanted AND NOT EXISTS (SELECT FROM pgqueuer q "
-        "WHERE q.tenant_id = b.tenant_id AND q.payload = uuid_send(b.tenant_id) || uuid_send(b.id)) LIMIT $1",
+        "WHERE q.tenant_id = b.tenant_id AND q.entrypoint = $1 "
+        "AND q.payload = uuid_send(b.tenant_id) || uuid_send(b.id)) LIMIT $2",
+        job,
         limit,
     )
     return [(row["tenant_id"], row["id"]) for row in rows]

@@ -45,6 +45,20 @@ async def get(tx: TenantTx, remote_calendar_id: UUID) -> RemoteCalendar | None:
     return _remote_from(row) if row else None
 
 
+async def booked(tx: TenantTx, connection_id: UUID) -> set[str]:
+    """The remote ids of those of one connection in which there are appointments to come, or some still to be removed
+    from."""
+    rows = await tx.rows(
+        "SELECT r.remote_id FROM remote_calendars r WHERE r.tenant_id = $1 AND r.connection_id = $2 AND ("
+        "EXISTS (SELECT FROM bookings b WHERE b.tenant_id = r.tenant_id AND b.remote_calendar_id = r.id "
+        "AND (b.settled < b.wanted OR b.status = 'confirmed' AND b.ends_at > now())) "
+        "OR EXISTS (SELECT FROM remote_removals m WHERE m.tenant_id = r.tenant_id AND m.remote_calendar_id = r.id))",
+        tx.tenant_id,
+        connection_id,
+    )
+    return {row["remote_id"] for row in rows}
+
+
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """A calendar of a connection and what it is to be used for."""
@@ -89,7 +103,7 @@ async def put(tx: TenantTx, calendar_id: UUID, connection_id: UUID, chosen: Sequ
 async def due(tx: TenantTx, limit: int) -> list[tuple[UUID, UUID]]:
     """By the operator: (tenant, remote calendar) of those that are to be looked at for changes now."""
     rows = await tx.rows(
-        "SELECT tenant_id, id FROM remote_calendars WHERE takes_bookings AND next_sync_at <= clock_timestamp() "
+        "SELECT tenant_id, id FROM remote_calendars WHERE next_sync_at <= clock_timestamp() "
         "ORDER BY next_sync_at LIMIT $1",
         limit,
     )
@@ -98,26 +112,34 @@ async def due(tx: TenantTx, limit: int) -> list[tuple[UUID, UUID]]:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A look for changes: from which token on, and when it began by the database's clock."""
+    """A look for changes: from `token`, which the last one left, begun at `began_at` by the database's clock; `last`
+    where nothing is booked any more."""
 
     token: str | None
     began_at: datetime
+    last: bool
 
 
-async def claim_sync(tx: TenantTx, remote_calendar_id: UUID, again_after: timedelta) -> Look | None:
-    """Take a look that is due, so that nobody else does before `again_after`; None when none is due. Where nothing is
-    booked, none is due until `keep_in_sync`."""
+async def claim_sync(
+    tx: TenantTx, remote_calendar_id: UUID, again_after: timedelta, watched_again_after: timedelta
+) -> Look | None:
+    """Take a look that is due, so that nobody else does before `again_after` or, where the provider tells of changes,
+    `watched_again_after`; None when none is due. After the last one, none is until `keep_in_sync`."""
     row = await tx.row(
-        "UPDATE remote_calendars r SET next_sync_at = CASE WHEN EXISTS (SELECT FROM bookings b "
-        "WHERE b.tenant_id = r.tenant_id AND b.remote_calendar_id = r.id AND b.status = 'confirmed' "
-        "AND b.ends_at > now()) THEN clock_timestamp() + $3::interval ELSE 'infinity' END "
+        "UPDATE remote_calendars r SET next_sync_at = CASE "
+        "WHEN NOT EXISTS (SELECT FROM bookings b WHERE b.tenant_id = r.tenant_id AND b.remote_calendar_id = r.id "
+        "AND b.status IN ('pending', 'confirmed') AND b.ends_at > now()) THEN 'infinity' "
+        "WHEN EXISTS (SELECT FROM calendar_watches w WHERE w.tenant_id = r.tenant_id AND w.remote_calendar_id = r.id "
+        "AND w.expires_at > clock_timestamp() + $4::interval) THEN clock_timestamp() + greatest($3, $4::interval) "
+        "ELSE clock_timestamp() + $3::interval END "
         "WHERE tenant_id = $1 AND id = $2 AND next_sync_at <= clock_timestamp() "
-        "RETURNING sync_token, clock_timestamp() AS began_at",
+        "RETURNING sync_token, clock_timestamp() AS began_at, next_sync_at = 'infinity' AS last",
         tx.tenant_id,
         remote_calendar_id,
         again_after,
+        watched_again_after,
     )
-    return Look(row["sync_token"], row["began_at"]) if row else None
+    return Look(row["sync_token"], row["began_at"], row["last"]) if row else None
 
 
 async def keep_in_sync(tx: TenantTx, remote_calendar_id: UUID, after: timedelta) -> None:
@@ -129,6 +151,11 @@ async def keep_in_sync(tx: TenantTx, remote_calendar_id: UUID, after: timedelta)
         remote_calendar_id,
         after,
     )
+
+
+async def sync_now(tx: TenantTx, remote_calendar_id: UUID) -> None:
+    """Have it looked at for changes at once."""
+    await keep_in_sync(tx, remote_calendar_id, timedelta(0))
 
 
 async def synced(tx: TenantTx, remote_calendar_id: UUID, look: Look, token: str) -> None:

@@ -25,11 +25,7 @@ def outbound_request(
     bound = context.bound
     texts = {name: as_text(value) for name, value in variables.items()}
     url = fill(call.url, texts)
-    headers = {
-        "Accept-Encoding": "identity",
-        "Idempotency-Key": context.effect_key,
-        "User-Agent": "Tenantry",
-    }
+    headers = {"Idempotency-Key": context.effect_key, "User-Agent": "Tenantry"}
     body = None
     if call.method in _WITH_BODY:
         body = msgspec.json.encode({**variables, **bound})

@@ -485,3 +485,11 @@ async def test_starting_over_is_said_in_many_ways(said: str) -> None:
     talk = with_mark()
     await say_all(talk, *FORM[:3], said)
     assert not talk.known
+
+
+@pytest.mark.parametrize("can_change", [True, False])
+async def test_only_what_the_agent_can_do_is_offered_afterwards(can_change: bool) -> None:
+    tools = {name: tool for name, tool in Calendar().tools().items() if can_change or name == "set_appointment"}
+    replies = [await say_all(talk := Talk(MARK, tools), *FORM, "Tuesday at 3", "yes"), await talk.say("yes")]
+    assert any("Your appointment is" in reply or "your appointment is" in reply for reply in replies), replies
+    assert any("move or cancel it" in reply for reply in replies) is can_change, replies

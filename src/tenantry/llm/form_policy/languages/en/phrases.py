@@ -192,9 +192,10 @@ PHRASES: dict[str, tuple[str, ...]] = {
         "Thanks, I have added that to your message.",
     ),
     "still_booked": (
-        "Your appointment is {when}. You can ask me to move or cancel it.",
+        "Your appointment is {when}.",
         "All is set: your appointment is {when}.",
     ),
+    "can_change": ("You can ask me to move or cancel it.",),
     "yes": ("Yes",),
     "no": ("No",),
     "yes_value": ("yes",),
