@@ -41,7 +41,8 @@ _MOVES, _CANCELLATIONS = 0.1, 0.1
 _WEIGHTS = (4, 4, 2)
 # A hold is nobody's appointment, and ends by itself.
 _LIVE = frozenset({"pending", "confirmed"})
-_HOUR = timedelta(hours=1)
+# Between two of the hours that everybody wants.
+_ELSEWHERE = timedelta(hours=1)
 
 
 def slots() -> list[datetime]:
@@ -55,7 +56,7 @@ class _Member:
     """An owner's agent, the contacts who talk with it, and what they booked and nobody is changing now."""
 
     contacts: list[Party]
-    booked: list[tuple[Party, str]] = field(default_factory=list[tuple[Party, str]])
+    booked: list[tuple[Party, str, datetime]] = field(default_factory=list[tuple[Party, str, datetime]])
 
 
 class _Race:
@@ -75,7 +76,9 @@ class _Race:
             party = self._random.choice(member.contacts)
             await self._told_of("set_appointment", member, party, start, {"start": start.isoformat()})
             return
-        party, booking = member.booked.pop(self._random.randrange(len(member.booked)))
+        party, booking, at = member.booked.pop(self._random.randrange(len(member.booked)))
+        if start == at:
+            start += _ELSEWHERE
         if chance < _MOVES:
             wanted = {"start": start.isoformat(), "booking_id": booking}
             await self._told_of("reschedule_appointment", member, party, start, wanted)
@@ -104,7 +107,7 @@ class _Race:
         }
         self._told.write(json.dumps(line) + "\n")
         if row is not None and row["status"] in _LIVE:
-            member.booked.append((party, str(row["id"])))
+            member.booked.append((party, str(row["id"]), row["starts_at"]))
 
 
 async def _row_of(party: Party, effect_key: str, booking_id: str | None) -> Row | None:
