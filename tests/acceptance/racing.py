@@ -33,7 +33,6 @@ RACERS, WORKERS = 2, 2
 _KILL_AFTER_S = (0.5, 5.0)
 _LONGEST_S = 900.0
 _CONVERGES_WITHIN_S = 90.0
-_HOUR = timedelta(hours=1)
 _moment = random.Random()  # noqa: S311 - when a kill hits is to be different every time
 _BOOKINGS = (
     "SELECT b.id, b.status, b.starts_at, b.ends_at, b.by_owner, "
