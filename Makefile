@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: run test check bench lock clean
+.PHONY: run test race check bench lock clean
 
 run: $(STAMP)
 	@exec $(BIN)/tenantry up
@@ -14,6 +14,10 @@ run: $(STAMP)
 # The order is that of the files, since the long ones are the acceptance tests.
 test: $(STAMP)
 	$(BIN)/python -m pytest $(or $(ARGS),-n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder)
+
+# The race of the calendars with ten times as many attempts as among the other tests; it takes minutes.
+race: $(STAMP)
+	TENANTRY_RACE_ATTEMPTS=10000 $(BIN)/python -m pytest -s tests/acceptance/test_calendar_race.py
 
 check: $(STAMP)
 	$(BIN)/ruff format --check src tests bench

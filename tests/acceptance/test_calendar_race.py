@@ -1,7 +1,7 @@
 """Racing attempts over three providers, with kills, lost answers, owners who do as they please, and keys that change;
 then a search for secrets in all that it left.
 
-TENANTRY_RACE_ATTEMPTS is how many; 10,000 are the whole proof.
+TENANTRY_RACE_ATTEMPTS is how many: 1,000 among the other tests, 10,000 by `make race`.
 """
 
 import base64
@@ -25,7 +25,7 @@ from tests.acceptance.race_talk import talk
 from tests.acceptance.racing import Race, make_owners, processes
 from tests.conftest import copied_home, new_home
 
-ATTEMPTS = int(os.environ.get("TENANTRY_RACE_ATTEMPTS", "10000"))
+ATTEMPTS = int(os.environ.get("TENANTRY_RACE_ATTEMPTS", "1000"))
 LOST = ATTEMPTS // 20
 KILLS = min(20, ATTEMPTS // 500)
 
