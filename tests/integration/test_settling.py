@@ -152,6 +152,17 @@ async def test_what_is_in_the_owners_calendar_is_not_booked_over(party: Party, p
     assert TEN not in [datetime.fromisoformat(start) for start in free.output["free"]]
 
 
+async def test_an_offer_may_be_a_moment_old_but_no_booking(party: Party, provider: MemoryProvider) -> None:
+    day = TEN.date().isoformat()
+    offered = [await call(party, "check_availability", start=day, end=day) for _ in range(5)]
+    assert TEN.astimezone(ZONE).isoformat(timespec="minutes") in offered[-1].output["free"]
+    assert provider.calls == ["events"]
+    provider.plant(hours(TEN))
+    result = await book(party)
+    assert (result.status, result.output["reason"]) == ("unavailable", "taken")
+    assert TEN not in [datetime.fromisoformat(start) for start in result.output["alternatives"]]
+
+
 async def test_what_its_owner_shows_as_free_is_no_obstacle(party: Party, provider: MemoryProvider) -> None:
     provider.plant(hours(TEN), busy=False)
     assert (await book(party)).status == "booked"

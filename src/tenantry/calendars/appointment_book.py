@@ -64,8 +64,14 @@ class AppointmentBook:
         here = await self.busy_here(starts, buffer, excluding)
         if self.remote is None:
             return here
-        window = Interval(starts.start - buffer, starts.end + _LONGEST + buffer)
-        return [*here, *await self.sides.busy(self.remote, window, excluding)]
+        return [*here, *await self.sides.busy(self.remote, _reach(starts, buffer), excluding)]
+
+    async def lately_busy(self, starts: Interval, buffer: timedelta, excluding: UUID | None = None) -> list[Interval]:
+        """As `busy`, but what providers know as it may have been two seconds ago: for offers."""
+        here = await self.busy_here(starts, buffer, excluding)
+        if self.remote is None:
+            return here
+        return [*here, *await self.sides.lately_busy(self.remote, _reach(starts, buffer), excluding)]
 
     async def busy_here(self, starts: Interval, buffer: timedelta, excluding: UUID | None = None) -> list[Interval]:
         """As `busy`, but for what only providers know."""
@@ -182,3 +188,7 @@ class AppointmentBook:
         target, details = f"booking:{booking.id}", {"effect_key": effect.key}
         await audit.record(tx, actor=effect.actor, action=action, target=target, details=details)
         return booking
+
+
+def _reach(starts: Interval, buffer: timedelta) -> Interval:
+    return Interval(starts.start - buffer, starts.end + _LONGEST + buffer)

@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from typing import Protocol
 from uuid import UUID
 
 from tenantry.calendars.base import CalendarProvider
 from tenantry.calendars.invitations import INVITE
+from tenantry.calendars.recently import Recently, whole_weeks
 from tenantry.domain.booking import Booking, Interval
-from tenantry.domain.calendar import RemoteCalendar
+from tenantry.domain.calendar import RemoteCalendar, RemoteEvent
 from tenantry.domain.connection import ProviderName
 from tenantry.domain.errors import ConnectionBroken
 from tenantry.storage import jobs
@@ -49,6 +51,7 @@ class RemoteSides:
 
     providers: Providers
     mails: bool = False
+    recently: Recently = field(default_factory=Recently)
 
     async def invite(self, tx: TenantTx, booking_id: UUID) -> None:
         """Have the booking's contact mailed what they do not know of it yet, where mails are sent."""
@@ -74,26 +77,30 @@ class RemoteSides:
         """When any of the calendars is busy in the window, but for the event of the booking `excluding`. Raises
         CalendarUnavailable, ConnectionBroken and CalendarRefused."""
         elsewhere, events = await asyncio.gather(
-            self.busy_elsewhere(remote, window), self._booked(remote.takes_bookings, window, excluding)
+            self.busy_elsewhere(remote, window), self._events(remote.takes_bookings, window)
         )
-        return [*elsewhere, *events]
+        return [*elsewhere, *_busy(events, excluding)]
+
+    async def lately_busy(self, remote: Remote, window: Interval, excluding: UUID | None = None) -> list[Interval]:
+        """As `busy`, but as it may have been two seconds ago, and beyond the window too."""
+        weeks = whole_weeks(window)
+        elsewhere, events = await asyncio.gather(
+            self.recently.ask((remote.others, weeks), partial(self.busy_elsewhere, remote, weeks)),
+            self.recently.ask((remote.takes_bookings, weeks), partial(self._events, remote.takes_bookings, weeks)),
+        )
+        return [*elsewhere, *_busy(events, excluding)]
 
     async def busy_elsewhere(self, remote: Remote, window: Interval) -> list[Interval]:
         """When any calendar but the one that takes bookings is busy. Raises as `busy`."""
         found = await asyncio.gather(
-            *(self._busy(calendars, window) for calendars in _by_connection(remote.others)),
+            *(self._busy_of(calendars, window) for calendars in _by_connection(remote.others)),
         )
         return [interval for intervals in found for interval in intervals]
 
-    async def _booked(
-        self, calendar: RemoteCalendar | None, window: Interval, excluding: UUID | None
-    ) -> list[Interval]:
-        if calendar is None:
-            return []
-        events = await (await self.provider(calendar)).events(calendar.remote_id, window)
-        return [event.slot for event in events if event.busy and (event.key is None or event.key != excluding)]
+    async def _events(self, calendar: RemoteCalendar | None, window: Interval) -> list[RemoteEvent]:
+        return await (await self.provider(calendar)).events(calendar.remote_id, window) if calendar else []
 
-    async def _busy(self, calendars: Sequence[RemoteCalendar], window: Interval) -> list[Interval]:
+    async def _busy_of(self, calendars: Sequence[RemoteCalendar], window: Interval) -> list[Interval]:
         provider = await self.provider(calendars[0])
         return await provider.busy([calendar.remote_id for calendar in calendars], window)
 
@@ -104,6 +111,10 @@ def _remote(found: Iterable[RemoteCalendar], takes_bookings: UUID | None) -> Rem
         takes_bookings=next((each for each in calendars if each.id == takes_bookings), None),
         others=tuple(each for each in calendars if each.counts_busy and each.id != takes_bookings),
     )
+
+
+def _busy(events: Iterable[RemoteEvent], excluding: UUID | None) -> list[Interval]:
+    return [event.slot for event in events if event.busy and (event.key is None or event.key != excluding)]
 
 
 def _by_connection(calendars: Sequence[RemoteCalendar]) -> list[list[RemoteCalendar]]:

@@ -80,16 +80,19 @@ class Desk:
         except NonexistentTime as error:
             return await self.unavailable(NotPossible.INVALID_TIME, error.after, excluding=excluding)
         # What the provider's calendars say is asked when it is held, so that nothing comes in between.
-        here = self.calendar.settled_by_provider
-        busy = await self.busy(Interval(start, start), excluding=excluding, here=here)
+        look = self.calendar.busy_here if self.calendar.settled_by_provider else self.calendar.busy
+        at = Interval(start, start)
+        busy = await self._with_counts(at, await look(at, self.schedule.buffer, excluding), excluding)
         obstacle = self.schedule.obstacle(start, busy)
         return start if obstacle is None else await self.unavailable(obstacle, start, excluding=excluding)
 
-    async def busy(self, starts: Interval, *, excluding: UUID | None = None, here: bool = False) -> Busy:
-        """All that could stand in the way of an appointment that starts in `starts`, but the booking `excluding`; with
-        `here`, but for what only providers know."""
-        look = self.calendar.busy_here if here else self.calendar.busy
-        intervals = await look(starts, self.schedule.buffer, excluding)
+    async def busy(self, starts: Interval, *, excluding: UUID | None = None, known: Interval | None = None) -> Busy:
+        """All that could stand in the way of an appointment that is offered to start in `starts`, with what is `known`
+        to be taken by now, but not the booking `excluding`."""
+        intervals = await self.calendar.lately_busy(starts, self.schedule.buffer, excluding)
+        return await self._with_counts(starts, [*intervals, *([known] if known else [])], excluding)
+
+    async def _with_counts(self, starts: Interval, intervals: list[Interval], excluding: UUID | None) -> Busy:
         if self.context.agent.definition.appointments.daily_maximum is None:
             return self.schedule.busy(intervals)
         days = self.schedule.whole_days(starts)
@@ -99,7 +102,8 @@ class Desk:
         """The answer that the wanted start is not possible, with the nearest that are. What was `taken` because its day
         filled up meanwhile is told so."""
         try:
-            busy = await self.busy(self.schedule.around(wanted), excluding=excluding)
+            known = self.schedule.appointment(wanted) if reason is NotPossible.TAKEN else None
+            busy = await self.busy(self.schedule.around(wanted), excluding=excluding, known=known)
         except CALENDAR_AWAY:
             return ToolResult({"status": "unavailable", "reason": str(reason), "alternatives": []})
         if reason is NotPossible.TAKEN and self.schedule.obstacle(wanted, busy) is NotPossible.DAY_FULL:
