@@ -23,7 +23,7 @@ from tenantry.engine.resources import Resources
 from tenantry.server.runtime import Runtime
 from tenantry.settings import CalendarSettings, OAuthClient
 from tenantry.storage.isolation.crossing import Crossing
-from tenantry.storage.isolation.seeding import plan_removal
+from tenantry.storage.isolation.seeding import look_at_nothing, plan_removal
 from tenantry.storage.isolation.tables import fingerprints
 from tenantry.storage.repositories import booking_notices, calendar_watches, calendars, remote_calendars
 from tenantry.storage.repositories.remote_calendars import Chosen
@@ -94,6 +94,7 @@ async def _connected(resources: Resources, party: Party) -> Party:
             tx, SignedIn(ConnectionKey(tx.tenant_id, owner, "microsoft"), OAuthSecret(value, value), account)
         )
         hooks = [await _watched(tx, party, connection) for connection in (google, microsoft)]
+        await look_at_nothing(tx)
         await booking_notices.leave(tx, party.booking_id, "moved")
         await plan_removal(tx, google.id, party.word)
         key_id = (await identify(tx, party.key)).key_id

@@ -8,6 +8,7 @@ from tenantry.auth.tenant_secrets import make_secret
 from tenantry.cli.prove.http import Answer, Request, Wire
 from tenantry.cli.prove.world import Party, PlantedHook, World
 from tenantry.storage.isolation.crossing import Crossing
+from tenantry.storage.isolation.seeding import look_at_nothing
 from tenantry.storage.isolation.tables import fingerprints
 from tenantry.storage.tenancy import Database
 
@@ -55,6 +56,8 @@ async def _control(wire: Wire, db: Database, target: Party, hook: PlantedHook) -
     answer = await _call(wire, hook.provider, hook.ticket, hook.secret)
     after = await fingerprints(db, target.tenant_id)
     changed = sorted(name for name in before if before[name] != after.get(name))
+    async with db.tenant(target.tenant_id) as tx:
+        await look_at_nothing(tx)
     got = f"{answer.status}, changed {', '.join(changed) or 'nothing'}"
     held = answer.status == 202 and changed == _LOOKED_AT
     return Crossing(_BORDER, "its provider", _what(target, hook.provider), "202, looked at", got, held)

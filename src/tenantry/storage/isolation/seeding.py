@@ -72,3 +72,8 @@ async def was_marked(tx: TenantTx, actor: str, action: str) -> bool:
 async def people_of(tx: TenantTx, pattern: str) -> list[str]:
     """The addresses of people that match the regular expression, by the operator."""
     return [row["email"] for row in await tx.rows("SELECT email FROM users WHERE email ~ $1 ORDER BY email", pattern)]
+
+
+async def look_at_nothing(tx: TenantTx) -> None:
+    """Have no server that runs look at the tenant's remote calendars by itself."""
+    await tx.execute("UPDATE remote_calendars SET next_sync_at = 'infinity' WHERE tenant_id = $1", tx.tenant_id)
