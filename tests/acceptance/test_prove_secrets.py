@@ -10,6 +10,7 @@ from tenantry.cli.prove import tools
 from tenantry.cli.prove.http import Wire
 from tenantry.cli.prove.seeding import settle
 from tenantry.cli.prove.world import Estate, make_world, new_run_id
+from tenantry.credentials.booking_references import BookingReferences
 from tenantry.server.runtime import Runtime
 
 Owner = tuple[UUID, UUID | None]
@@ -40,7 +41,7 @@ async def test_who_reads_anothers_secret_is_named(runtime: Runtime, url: str, le
             world = await settle(Wire(session), world)
         parties = [*world.a.parties, *world.b.parties]
         store = Store({(party.tenant_id, party.member_id): party.secret_name for party in parties}, leaks)
-        found = await tools.attack(runtime.db, world, store.of)
+        found = await tools.attack(runtime.db, world, BookingReferences(runtime.resources.hasher), store.of)
     finally:
         await estate.remove(runtime.db)
     tried = [crossing for crossing in found if crossing.what.endswith("the victim's secret")]

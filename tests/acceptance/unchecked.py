@@ -12,6 +12,7 @@ from tenantry.api.audit import routes as audit_routes
 from tenantry.api.calendars import feeds as feed_routes
 from tenantry.api.calendars import routes as calendar_routes
 from tenantry.api.calendars import webhooks
+from tenantry.api.connections import calendars as connection_calendars
 from tenantry.api.connections import routes as connection_routes
 from tenantry.api.contacts import routes as contact_routes
 from tenantry.api.conversations import routes as conversation_routes
@@ -313,12 +314,21 @@ UNCHECKED: tuple[tuple[object, str, Any, tuple[str, ...]], ...] = (
     ),
     (
         connection_routes,
-        "_owner",
+        "owner_of",
         _any_owner,
         (
             "POST /api/v1/connections/{provider}/authorization of a member as the other member: 200",
             "PUT /api/v1/connections/caldav of a member as the other member: 200",
             "DELETE /api/v1/connections/{provider} of a member as the other member: 200",
+        ),
+    ),
+    (
+        connection_calendars,
+        "owner_of",
+        _any_owner,
+        (
+            "GET /api/v1/connections/{provider}/calendars of a member as the other member: 200",
+            "PUT /api/v1/connections/{provider}/calendars of a member as the other member: 200",
         ),
     ),
     (

@@ -22,7 +22,14 @@ from tenantry.domain.provider import ProviderSettings
 
 # What no program asks for through the client.
 # What is not asked with a key of the API.
-WITHOUT_METHOD = {"GET /healthz", "GET /readyz", "GET /metrics", "GET /calendar/feeds/{secret}.ics"}
+WITHOUT_METHOD = {
+    "GET /healthz",
+    "GET /readyz",
+    "GET /metrics",
+    "GET /calendar/feeds/{secret}.ics",
+    "POST /calendar/webhooks/microsoft/{ticket}",
+    "POST /calendar/webhooks/google/{ticket}",
+}
 
 _ID = UUID("0193f0a2-6b3c-7c5e-9d0a-3f1b2c4d5e6f")
 _EXAMPLES: dict[Any, Any] = {
