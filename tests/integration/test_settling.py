@@ -19,7 +19,7 @@ from tenantry.calendars.sync import Syncer
 from tenantry.calendars.worker import calendar_jobs, sweep_unsettled
 from tenantry.domain.booking import Booking, BookingStatus, Interval
 from tenantry.domain.calendar import RemoteEvent
-from tenantry.domain.errors import CalendarUnavailable
+from tenantry.domain.errors import CalendarUnavailable, ProviderNotSetUp
 from tenantry.domain.ids import new_id
 from tenantry.domain.tools import ToolCallRequest, ToolResult
 from tenantry.engine.prompt import Moment, system_prompt
@@ -208,6 +208,17 @@ async def test_while_the_calendar_is_away_a_request_is_kept_and_booked_later(
     assert (await settled(party, result)).status is BookingStatus.CONFIRMED
     assert len(provider.held) == 1
     assert await notices(party) == [("confirmed", None)]
+
+
+async def test_a_provider_that_the_operator_took_away_is_one_that_is_away(
+    party: Party, provider: MemoryProvider, impatient: None
+) -> None:
+    def not_set_up(_: str) -> None:
+        raise ProviderNotSetUp
+
+    provider.before = not_set_up
+    assert (await book(party)).status == "requested"
+    assert (await call(party, "check_availability")).output["reason"] == "calendar_unavailable"
 
 
 async def test_a_request_that_cannot_be_had_is_declined(

@@ -178,7 +178,7 @@ class CalendarRefused(TenantryError):
     code = "calendar_refused"
 
 
-class ProviderNotSetUp(TenantryError):
+class ProviderNotSetUp(ConnectionBroken):
     """This installation has no OAuth client for that provider; the operator sets one in the environment."""
 
     status = 409
