@@ -116,6 +116,26 @@ class MailSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveKitSettings:
+    """The LiveKit server that callers and workers meet at: `url` as this server reaches it (ws:// or wss://),
+    `public_url` as browsers do."""
+
+    url: str
+    public_url: str
+    api_key: str
+    api_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceSettings:
+    """Calls. Without `livekit` they go over this server's own WebSocket. `worker_key` is what workers show; with None
+    it follows from the master key."""
+
+    livekit: LiveKitSettings | None = None
+    worker_key: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one process."""
 
@@ -131,6 +151,7 @@ class Settings:
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     calendars: CalendarSettings = field(default_factory=CalendarSettings)
     mail: MailSettings | None = None
+    voice: VoiceSettings = field(default_factory=VoiceSettings)
     public_url: str | None = None
     log_level: str = "info"
 
@@ -155,7 +176,9 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     `GOOGLE_CLIENT_ID`, `GOOGLE_CLIENT_SECRET`, `GOOGLE_LOGIN_URL`, `GOOGLE_OAUTH_URL`, `GOOGLE_CALENDAR_URL`;
     `TENANTRY_CALENDAR_POLL` in seconds. Invitations are mailed with `TENANTRY_SMTP_URL`
     ("smtp://user:password@host:587" with STARTTLS, "smtps://…", or "smtp://host:25?tls=off" for a relay nearby) and
-    `TENANTRY_MAIL_FROM` ("Acme <bookings@acme.example>"). Raises ConfigurationError when they are not usable."""
+    `TENANTRY_MAIL_FROM` ("Acme <bookings@acme.example>"). Calls go over LiveKit with `LIVEKIT_URL`, `LIVEKIT_API_KEY`
+    and `LIVEKIT_API_SECRET`, and `LIVEKIT_PUBLIC_URL` where browsers reach it elsewhere; `TENANTRY_WORKER_KEY` is what
+    workers on other machines show. Raises ConfigurationError when they are not usable."""
     env = os.environ if environment is None else environment
     home = Path(env["TENANTRY_HOME"]).expanduser() if env.get("TENANTRY_HOME") else default_home()
     return Settings(
@@ -183,6 +206,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
             _microsoft(env), _google(env), _number(env, "TENANTRY_CALENDAR_POLL", 60, 1, 86_400)
         ),
         mail=_mail(env),
+        voice=VoiceSettings(_livekit(env), _worker_key(env)),
         public_url=_url(env, "TENANTRY_PUBLIC_URL", ""),
         log_level=env.get("TENANTRY_LOG_LEVEL") or "info",
     )
@@ -285,6 +309,29 @@ def _mail(env: Mapping[str, str]) -> MailSettings | None:
         sender_address=address,
         sender_name=name,
     )
+
+
+def _livekit(env: Mapping[str, str]) -> LiveKitSettings | None:
+    url, key, secret = (env.get(f"LIVEKIT_{name}") for name in ("URL", "API_KEY", "API_SECRET"))
+    if not (url and key and secret):
+        if url or key or secret:
+            raise ConfigurationError("Set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET, or none of them.")
+        return None
+    public = env.get("LIVEKIT_PUBLIC_URL") or url
+    for name, address in (("LIVEKIT_URL", url), ("LIVEKIT_PUBLIC_URL", public)):
+        if not re.match(r"wss?://[^/]", address):
+            raise ConfigurationError(f"{name} is no WebSocket URL; give one such as wss://livekit.example.com.")
+    return LiveKitSettings(url.rstrip("/"), public.rstrip("/"), key, secret)
+
+
+def _worker_key(env: Mapping[str, str]) -> str | None:
+    key = env.get("TENANTRY_WORKER_KEY")
+    if key and not re.fullmatch(r"[!-~]{24,}", key):
+        raise ConfigurationError(
+            "TENANTRY_WORKER_KEY is too weak or not plain; give at least 24 characters of ASCII without spaces, such "
+            "as `openssl rand -hex 24` makes."
+        )
+    return key or None
 
 
 def _networks(env: Mapping[str, str], name: str) -> tuple[IPv4Network | IPv6Network, ...]:

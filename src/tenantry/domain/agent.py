@@ -8,6 +8,8 @@ from uuid import UUID
 
 from annotated_types import Ge, Le, MaxLen, MinLen
 
+from tenantry.domain.voice import Voice
+
 type_config: dict[str, Any] = {"extra": "forbid"}
 
 Line = Annotated[str, MaxLen(200)]
@@ -238,6 +240,7 @@ class AgentDefinition:
     on_new_message: NewMessage = "queue"
     pattern: Pattern = "shared_with_identity"
     follow: FollowedVersion = "newest"
+    voice: Voice = field(default_factory=Voice)
 
     def variable(self, name: str) -> Variable | None:
         """The variable of that name, or None."""

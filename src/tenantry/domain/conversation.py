@@ -49,6 +49,7 @@ class EventType(StrEnum):
     FIELDS_NOTED = "fields.noted"
     HANDED_OVER = "conversation.handed_over"
     REPLY = "reply"
+    HEARD = "reply.heard"  # the caller interrupted: what of the reply they heard
     DELTA = "delta"  # a piece of the reply while it grows; never stored
 
 

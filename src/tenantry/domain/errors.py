@@ -208,6 +208,35 @@ class MailRefused(TenantryError):
     code = "mail_refused"
 
 
+class CallEnded(TenantryError):
+    """The call is over, or another process speaks for it by now; leave its room."""
+
+    status = 409
+    code = "call_ended"
+
+
+class TicketInvalid(TenantryError):
+    """This ticket is not of a call that waits for an agent; leave the job."""
+
+    status = 409
+    code = "ticket_invalid"
+
+
+class OriginRefused(TenantryError):
+    """This web site may not open calls with that key; its owner adds the origin to the site."""
+
+    status = 403
+    code = "origin_refused"
+
+
+class LiveKitUnavailable(TenantryError):
+    """The LiveKit server cannot be reached for now; try again in a moment."""
+
+    status = 503
+    code = "livekit_unavailable"
+    retryable = True
+
+
 class ConfigurationError(TenantryError):
     """The settings of this installation are not usable; `tenantry doctor` says what to mend."""
 
