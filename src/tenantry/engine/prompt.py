@@ -13,7 +13,6 @@ from tenantry.domain.values import Known
 from tenantry.llm.form_policy import greeting_of
 from tenantry.memory.section import memory_section
 
-
 _SPOKEN = """# Spoken conversation
 You are on the phone: what you write is spoken by a voice, and what you read was recognised from speech.
 - Speak in short sentences, one question at a time. No markdown, lists, emoji or web addresses.
