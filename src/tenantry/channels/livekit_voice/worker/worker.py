@@ -12,6 +12,7 @@ from livekit.agents import AgentServer, JobExecutorType, JobRequest
 
 from tenantry.channels.livekit_voice.speech.launching import speech_server
 from tenantry.channels.livekit_voice.worker.broker import Broker
+from tenantry.channels.livekit_voice.worker.events import listen
 from tenantry.channels.livekit_voice.worker.forking import forget_secrets
 from tenantry.channels.livekit_voice.worker.job import CallProcess, answer_job, prepare
 from tenantry.channels.livekit_voice.worker.load import CpuLoad
@@ -66,8 +67,8 @@ class Worker:
             port=options.port,
         )
         # It puts its key and secret into the environment when it starts.
-        self._server.on("worker_started", forget_secrets)
-        self._server.on("worker_registered", self._registered)
+        listen(self._server, "worker_started", forget_secrets)
+        listen(self._server, "worker_registered", self._registered)
         self._server.rtc_session(partial(answer_job, process), agent_name=AGENT_NAME, on_request=self._take)
 
     async def run(self) -> None:
