@@ -11,8 +11,8 @@ from tenantry.domain.errors import ConfigurationError
 class WorkerOptions:
     """One worker. `livekit_url` (ws:// or wss://) is where calls are, `server_url` the Tenantry server; `only` are the
     purposes and tags of the calls it takes, all where that is empty. It keeps `idle` call processes warm, takes no
-    call beyond `max_calls` or while the machine's `load` (of all cores, from 0 to 1) is reached, and ends a call
-    process above `memory_limit_mb` (0: never). When it ends it waits `drain_s` seconds for its calls. `port` is where
+    call beyond `max_calls` or while more than `load` of the machine's cores is busy (1: whatever that is), and ends a
+    call process above `memory_limit_mb` (0: never). When it ends it waits `drain_s` seconds for its calls. `port` is where
     its health is told: of every interface, or with 0 any free one of loopback."""
 
     livekit_url: str
@@ -39,7 +39,7 @@ def worker_options(
     environment: Mapping[str, str], worker_key: str, only: frozenset[str] = frozenset()
 ) -> WorkerOptions:
     """Options from `LIVEKIT_URL`, `LIVEKIT_API_KEY`, `LIVEKIT_API_SECRET`, `TENANTRY_URL` ("http://127.0.0.1:8080"
-    unless set), `TENANTRY_WORKER_IDLE` (2), `TENANTRY_WORKER_MAX_CALLS` (20), `TENANTRY_WORKER_LOAD` (0.9),
+    unless set), `TENANTRY_WORKER_IDLE` (2), `TENANTRY_WORKER_MAX_CALLS` (20), `TENANTRY_WORKER_LOAD` (1),
     `TENANTRY_WORKER_MEMORY_WARN_MB` (150), `TENANTRY_WORKER_MEMORY_LIMIT_MB` (0), `TENANTRY_WORKER_DRAIN_S` (1800) and
     `TENANTRY_WORKER_PORT` (0). `worker_key` is what the server knows workers by. Raises ConfigurationError."""
     missing = [name for name in ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET") if not environment.get(name)]
@@ -62,7 +62,7 @@ def worker_options(
         only=only,
         idle=_number(environment, "IDLE", 2, 0, 100),
         max_calls=_number(environment, "MAX_CALLS", 20, 1, 1000),
-        load=_share(environment, "LOAD", 0.9),
+        load=_share(environment, "LOAD", 1),
         memory_warn_mb=_number(environment, "MEMORY_WARN_MB", 150, 0, 1_000_000),
         memory_limit_mb=_number(environment, "MEMORY_LIMIT_MB", 0, 0, 1_000_000),
         drain_s=_number(environment, "DRAIN_S", 1800, 0, 86_400),

@@ -54,7 +54,7 @@ class Sayings:
     def _over(self, speech: SpeechHandle) -> None:
         """It was heard to its end, in part, or not at all."""
         saying = self._sayings.pop(speech.id, None)
-        if saying is None or not saying.text:
+        if saying is None or not saying.text.strip():
             return
         messages = [item for item in speech.chat_items if isinstance(item, llm.ChatMessage)]
         heard = " ".join(filter(None, (message.text_content for message in messages))).strip()
@@ -62,7 +62,7 @@ class Sayings:
             Utterance(
                 position=self._position,
                 turn_id=saying.turn.turn_id if saying.turn else saying.turn_id,
-                said=saying.text,
+                said=saying.text.strip(),
                 heard=heard,
                 interrupted=speech.interrupted,
                 timings=_timings(saying.delays, dict(messages[0].metrics) if messages else {}),

@@ -22,6 +22,8 @@ from tenantry.client.errors import ApiError
 from tenantry.domain.errors import LiveKitUnavailable, TicketInvalid
 
 AGENT_NAME = "tenantry"
+# LiveKit's server gives no calls where every worker says 0.7 or more, and it is we who say when we are full.
+_FULL = 0.69
 _LEAVE_S = 2.0  # for call processes that are told to end before their calls do
 
 log = structlog.get_logger(__name__)
@@ -108,7 +110,7 @@ class Worker:
         """Take the call, or leave it to another worker where it is not for us or we are full."""
         ticket, options = request.job.metadata, self._options
         calls = len(self._server.active_jobs) + self._taking
-        if calls >= options.max_calls or self._cpu.now >= options.load:
+        if calls >= options.max_calls or self._cpu.now > options.load:
             log.warning("call_refused", calls=calls, cpu=round(self._cpu.now, 2))
             return await request.reject(terminate=False)
         self._taking += 1
@@ -138,8 +140,9 @@ class Worker:
         return True
 
     def _load(self) -> float:
-        """From 0 to 1; LiveKit gives calls to workers by what is left of it."""
-        return min(max(self._cpu.now, len(self._server.active_jobs) / self._options.max_calls), 1.0)
+        """What LiveKit gives calls to workers by, the less loaded first."""
+        calls = len(self._server.active_jobs) / self._options.max_calls
+        return _FULL * min(max(self._cpu.now / self._options.load, calls), 1.0)
 
     def _registered(self, worker_id: str, _: object) -> None:
         log.info(
