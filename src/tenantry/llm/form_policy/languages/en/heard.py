@@ -48,6 +48,7 @@ _LEAD = re.compile(
 _WITH_A_LETTER = re.compile(
     r"\b(\w+),? (?:spelled |spelt |written )?with an? ([a-z])\b(?: (?:and )?not an? [a-z]\b)?", re.I
 )
+_SAID_TWICE = re.compile(r"\b([a-z]{3,})(?: \1)+\b")
 _DOT_COM = re.compile(r"\b(?:dot[ -]?|\. ?)(?:calm|come|comm|con|kom|com)\b", re.I)
 _PROVIDERS = ("gmail", "hotmail", "yahoo", "outlook", "icloud", "aol")
 _PROVIDER_WORDS = re.compile(r"\b(?:(g|gee|jee) mail|(hot) mail|(out) look|(i|eye) cloud|(ya) ?(?:who|hoo))\b", re.I)
@@ -121,7 +122,7 @@ def mend_email(text: str) -> str:
     """What was recognised of an answer that is an e-mail address, lower case, with what is often misheard put right:
     "Market example dot calm." is "mark at example dot com"."""
     text = _LEAD.sub("", re.sub(r"[,;:.!?]+(?=\s|$)", "", text)).lower()
-    text = _WITH_A_LETTER.sub(_with_letter, letters(text))
+    text = _SAID_TWICE.sub(r"\1", _WITH_A_LETTER.sub(_with_letter, letters(text)))
     text = _PROVIDER_WORDS.sub(lambda found: _PROVIDER_OF[(found.lastindex or 1) - 1], text)
     text = _DOT_COM.sub(".com", text).replace(" .com", ".com").strip()
     text = _BARE_PROVIDER.sub(r"at \1.com", text)
