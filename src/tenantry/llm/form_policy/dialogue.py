@@ -85,7 +85,7 @@ def hear_message(turn: Turn, content: str) -> None:
         _restart(turn)
         return
     readings = Reader(turn, message, intents, asked or _contact_checked(turn)).read()
-    if not readings.values and (spelt := spelt_email(turn, asked, message, intents)):
+    if not readings.values and readings.when is None and (spelt := spelt_email(turn, asked, message, intents)):
         readings.values = [spelt]
     if turn.checking is None and (parts := corrections(turn, message, intents)):
         readings.values = parts

@@ -95,7 +95,8 @@ async def test_an_email_address_is_read_as_it_was_meant_and_back(heard: str, add
 @pytest.mark.parametrize(
     "agreed",
     ["yes", "Yeah.", "yep that's right", "um yes", "yes yes", "Correct.", "that's correct thank you", "exactly",
-     "yes it is", "okay", "Yes, mark at example dot com.", "right", "uh yeah that's right"],
+     "yes it is", "okay", "Yes, mark at example dot com.", "right", "uh yeah that's right",
+     "? Yes, that's right.", ". yes"],
 )  # fmt: skip
 async def test_a_yes_however_it_is_said_confirms(agreed: str) -> None:
     talk = await asked_for_email()
@@ -133,6 +134,14 @@ async def test_a_correction_replaces_what_was_heard_and_is_read_back_too(
     assert (talk.value("email"), talk.known["email"].confirmed) == (address, False)
     await talk.say("yes")
     assert talk.known["email"].confirmed
+
+
+@pytest.mark.parametrize("other", ["Skip.", "Next Tuesday at three p.m.", "tomorrow at ten", "What times do you have?"])
+async def test_what_is_no_answer_to_the_read_back_changes_nothing(other: str) -> None:
+    talk = await asked_for_email()
+    await talk.say("mark at example dot com")
+    await talk.say(other)
+    assert (talk.value("email"), talk.known["email"].confirmed) == (MARKS, False)
 
 
 @pytest.mark.parametrize(

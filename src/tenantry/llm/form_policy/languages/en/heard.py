@@ -75,7 +75,7 @@ _CODE_PART = re.compile(r"[A-Za-z0-9]|[A-Z]{1,4}|(?=\w*\d)[A-Za-z0-9]{1,12}")
 def tidy(text: str) -> str:
     """A message as recognised, without what nobody meant to say: fillers and stutters; "p.m." as "pm"; "for" and "to"
     among digits as the digits that they are."""
-    text = _FILLER.sub("", text)
+    text = _FILLER.sub("", text.lstrip(" .,;:!?"))
     text = _REPEATED.sub(r"\1", text)
     text = _W.sub(
         "w", _HALF_DAY.sub(lambda found: f" {found[1].lower()}m" if found[1] else f"{found[2].lower()}m", text)
