@@ -42,19 +42,21 @@ def need_page() -> str:
     chromium = shutil.which("chromium")
     if chromium and (PAGE / "call.html").exists():
         return chromium
-    reason = "Chromium is not installed" if not chromium else "the call page is not built: `make web` builds it, with npm"
+    reason = (
+        "Chromium is not installed" if not chromium else "the call page is not built: `make web` builds it, with npm"
+    )
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
 
 
 @asynccontextmanager
-async def browser(chromium: str, microphone: Path, *flags: str) -> AsyncIterator[Browser]:
-    """A browser whose microphone hears this WAV file once, and is allowed unless `flags` say otherwise."""
+async def browser(chromium: str, microphone: Path) -> AsyncIterator[Browser]:
+    """A browser whose microphone hears this WAV file once, for contexts with the permission "microphone"."""
     async with async_playwright() as playwright:
         started = await playwright.chromium.launch(
             executable_path=chromium,
-            args=[*FLAGS, f"--use-file-for-fake-audio-capture={microphone}%noloop", *flags],
+            args=[*FLAGS, f"--use-file-for-fake-audio-capture={microphone}%noloop"],
         )
         try:
             yield started
