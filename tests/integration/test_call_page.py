@@ -164,7 +164,7 @@ async def test_the_page_joins_a_livekit_room(page: Page, side: OtherSide, tmp_pa
     need_server()
     async with asyncio.timeout(40), livekit_server(tmp_path) as server:
         side.ticket = {"transport": "livekit", "serverUrl": server.url, "participantToken": server.token("caller", "r")}
-        async with server.joined("agent", "r") as room:
+        async with server.joined("agent", "r", agent=True) as room:
             heard: asyncio.Future[rtc.Track] = asyncio.get_running_loop().create_future()
             room.on("track_subscribed", lambda track, *_: heard.set_result(track))
             await call(page, side)
@@ -173,7 +173,12 @@ async def test_the_page_joins_a_livekit_room(page: Page, side: OtherSide, tmp_pa
             await me.set_attributes({"lk.agent.state": "thinking"})
             await expect(page.get_by_role("status")).to_have_text("Thinking")
             await me.send_text("Hello, this is Peter.", topic="lk.transcription", attributes={"lk.segment_id": "s1"})
-            await expect(page.get_by_role("listitem")).to_have_text(["AgentHello, this is Peter."])
+            for text, final in (("good", "false"), ("Good morning.", "true")):
+                of_caller = {"lk.segment_id": "s2", "lk.transcription_final": final}
+                writer = await me.stream_text(topic="lk.transcription", sender_identity="caller", attributes=of_caller)
+                await writer.write(text)
+                await writer.aclose()
+            await expect(page.get_by_role("listitem")).to_have_text(["AgentHello, this is Peter.", "YouGood morning."])
             summary = {"agent": "Peter", "variables": {"name": "Mark"}, "missing": []}
             await me.publish_data(json.dumps(summary), topic="conversation-summary")
             await expect(page.get_by_role("definition")).to_have_text("Mark")
