@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
 
-from tenantry.domain.call import Call, CallStatus, EndReason, Transport, Utterance
+from tenantry.domain.call import Call, CallerWords, CallStatus, EndReason, Transport, Utterance
 from tenantry.domain.conversation import EventType
+from tenantry.storage.repositories import conversations
 from tenantry.storage.tenancy import Row, TenantTx
 
 _timings = msgspec.json.Decoder(dict[str, float])
@@ -82,12 +83,10 @@ async def create(tx: TenantTx, new: NewCall) -> None:
 async def get(tx: TenantTx, call_id: UUID, *, sees_only: UUID | None, lock: bool = False) -> Call | None:
     """The call, if it is to be seen; with `lock` nobody else changes it until the transaction ends."""
     row = await tx.row(
-        f"SELECT {_COLUMNS} {_FROM} WHERE k.tenant_id = $1 AND k.id = $2 "
-        "AND ($3::uuid IS NULL OR c.owner_member_id IS NULL OR c.owner_member_id = $3)"
-        + (" FOR UPDATE OF k" if lock else ""),
+        f"SELECT {_COLUMNS} {_FROM} WHERE {conversations.VISIBLE} AND k.id = $3" + (" FOR UPDATE OF k" if lock else ""),
         tx.tenant_id,
-        call_id,
         sees_only,
+        call_id,
     )
     return _call_from(row, tx.tenant_id) if row else None
 
@@ -111,8 +110,7 @@ async def list_page(
 ) -> Sequence[Call]:
     """Calls, the newest first; with `live` only those that are not over (True) or that are (False)."""
     rows = await tx.rows(
-        f"SELECT {_COLUMNS} {_FROM} WHERE k.tenant_id = $1 "
-        "AND ($2::uuid IS NULL OR c.owner_member_id IS NULL OR c.owner_member_id = $2) "
+        f"SELECT {_COLUMNS} {_FROM} WHERE {conversations.VISIBLE} "
         "AND ($3::boolean IS NULL OR (k.status <> 'ended') = $3) AND ($4::uuid IS NULL OR k.conversation_id = $4) "
         "AND ($5::uuid IS NULL OR k.id < $5) ORDER BY k.id DESC LIMIT $6",
         tx.tenant_id,
@@ -174,7 +172,8 @@ async def dispatched(tx: TenantTx, call_id: UUID, *, not_since: timedelta) -> in
     """Note that an agent is asked for; which dispatch it is, or None when one was within that time."""
     return await tx.value(
         "UPDATE calls SET dispatches = dispatches + 1, dispatched_at = now() "
-        f"WHERE tenant_id = $1 AND id = $2 AND {_LIVE} AND (dispatched_at IS NULL OR dispatched_at < now() - $3::interval) "
+        f"WHERE tenant_id = $1 AND id = $2 AND {_LIVE} "
+        "AND (dispatched_at IS NULL OR dispatched_at <= now() - $3::interval) "
         "RETURNING dispatches",
         tx.tenant_id,
         call_id,
@@ -203,6 +202,24 @@ async def end(tx: TenantTx, call_id: UUID, reason: EndReason) -> bool:
         str(reason),
     )
     return touched == 1
+
+
+async def live_of_tenant(tx: TenantTx) -> tuple[Sequence[Call], datetime]:
+    """The tenant's calls that are not over, and the time as `now`."""
+    rows = await tx.rows(f"SELECT {_COLUMNS} {_FROM} WHERE k.tenant_id = $1 AND k.{_LIVE}", tx.tenant_id)
+    return [_call_from(row, tx.tenant_id) for row in rows], await now(tx)
+
+
+async def now(tx: TenantTx) -> datetime:
+    """The database's time at the begin of the transaction, which all moments of calls are in."""
+    return await tx.value("SELECT now()")
+
+
+async def outdate_tickets(tx: TenantTx, call_id: UUID) -> None:
+    """Make every ticket of the call an older one, as when another agent was asked for."""
+    await tx.execute(
+        "UPDATE calls SET dispatches = dispatches + 1 WHERE tenant_id = $1 AND id = $2", tx.tenant_id, call_id
+    )
 
 
 async def live(tx: TenantTx, limit: int) -> Sequence[tuple[UUID, UUID]]:
@@ -248,6 +265,21 @@ async def utterances(tx: TenantTx, call_id: UUID) -> Sequence[Utterance]:
         )
         for row in rows
     ]
+
+
+async def caller_words(tx: TenantTx, call: Call) -> Sequence[CallerWords]:
+    """All that the caller said in the call, in order: what came in its conversation while it lasted."""
+    rows = await tx.rows(
+        "SELECT t.id, t.number, m.content, t.received_at FROM turns t JOIN messages m "
+        "ON m.tenant_id = t.tenant_id AND m.turn_id = t.id AND m.role = 'contact' "
+        "WHERE t.tenant_id = $1 AND t.conversation_id = $2 AND t.received_at >= $3 "
+        "AND ($4::timestamptz IS NULL OR t.received_at <= $4) ORDER BY t.number",
+        tx.tenant_id,
+        call.conversation_id,
+        call.created_at,
+        call.ended_at,
+    )
+    return [CallerWords(*row.values()) for row in rows]
 
 
 async def unspoken(tx: TenantTx, call: Call) -> tuple[UUID, str] | None:

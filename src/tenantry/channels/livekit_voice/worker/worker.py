@@ -101,6 +101,7 @@ class Worker:
         draining = asyncio.create_task(self._server.drain())
         again = asyncio.create_task(stop.wait())
         await asyncio.wait({draining, again}, return_when=asyncio.FIRST_COMPLETED)
+        await self._broker.dismiss()
         for task in (draining, again):
             task.cancel()
             with suppress(TimeoutError, asyncio.CancelledError):
