@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -36,31 +37,36 @@ _ENVIRONMENT = (
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Running:
+    socket: Path
+    keeping: asyncio.Task[None]
+
+
 class CallHost:
     """The process in which call processes are made, once it is needed."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
-        self._folder: Path | None = None
-        self._keeping: asyncio.Task[None] | None = None
+        self._running: _Running | None = None
         self._ready = asyncio.Event()
 
-    def start(self) -> None:
-        """Start the host if it is not started; it is ready later."""
-        if self._keeping is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="tenantry-calls-"))
-            self._keeping = asyncio.create_task(self._keep(self._folder / "socket"))
+    def _start(self) -> Path:
+        """Where the host listens once it is ready; started, if it is not."""
+        if self._running is None:
+            path = Path(tempfile.mkdtemp(prefix="tenantry-calls-")) / "socket"
+            self._running = _Running(path, asyncio.create_task(self._keep(path)))
+        return self._running.socket
 
     async def connect(self) -> Pipe:
-        """A pipe to a call process of its own, of the started host. Raises SpeechUnavailable when none is to be had."""
-        self.start()
-        assert self._folder is not None
+        """A pipe to a call process of its own. Raises SpeechUnavailable when none is to be had."""
+        path = self._start()
         try:
             async with asyncio.timeout(_READY_S):
                 while True:
                     await self._ready.wait()
                     try:
-                        return await Pipe.connect(self._folder / "socket")
+                        return await Pipe.connect(path)
                     except OSError:
                         # It died just now, and is started again.
                         await asyncio.sleep(_FIRST_PAUSE_S)
@@ -69,12 +75,12 @@ class CallHost:
 
     async def close(self) -> None:
         """End the host, and with it every call process."""
-        if self._keeping is None or self._folder is None:
-            return
-        self._keeping.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._keeping
-        shutil.rmtree(self._folder, ignore_errors=True)
+        running, self._running = self._running, None
+        if running is not None:
+            running.keeping.cancel()
+            with suppress(asyncio.CancelledError):
+                await running.keeping
+            shutil.rmtree(running.socket.parent, ignore_errors=True)
 
     async def _keep(self, path: Path) -> None:
         """Run the host for ever, with growing pauses between one that dies and the next."""
@@ -100,8 +106,7 @@ class CallHost:
             process_group=0,
         )
         try:
-            assert child.stdout is not None
-            if await child.stdout.readline() == b"ready\n":
+            if child.stdout is not None and await child.stdout.readline() == b"ready\n":
                 self._ready.set()
             return await child.wait()
         finally:

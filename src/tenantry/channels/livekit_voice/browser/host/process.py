@@ -1,9 +1,9 @@
 """A call process: it waits for a call, speaks for the agent in it, and ends with it."""
 
 import asyncio
-import os
 import signal
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -24,7 +24,6 @@ class Start(msgspec.Struct, frozen=True, rename="camel"):
 
 def serve(control: socket.socket, speech: str) -> None:
     """Wait until `control` brings a call's connection, and serve that call; end when the host has ended."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _, descriptors, _, _ = socket.recv_fds(control, 1, 1)
     control.close()
     if descriptors:
@@ -37,3 +36,13 @@ async def _serve(connected: socket.socket, speech: Path) -> None:
     frame = await pipe.read()
     if frame is None or frame[0] is not Kind.START:
         return
+    start = msgspec.json.decode(frame[1], type=Start)
+    line = PageLine(pipe, caller_there=start.caller_there)
+    listening = asyncio.create_task(line.listen())
+    async with CallSession.open(start.server_url, start.claim.call_token) as session:
+        reason = await run_call(start.claim, session, line, speech)
+    listening.cancel()
+    with suppress(asyncio.CancelledError):
+        await listening
+    pipe.send(Kind.END, reason.encode())
+    await pipe.close()
