@@ -208,9 +208,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
             _microsoft(env), _google(env), _number(env, "TENANTRY_CALENDAR_POLL", 60, 1, 86_400)
         ),
         mail=_mail(env),
-        voice=VoiceSettings(
-            _livekit(env), _worker_key(env), _number(env, "TENANTRY_BROWSER_CALLS", 8, 0, 1000)
-        ),
+        voice=VoiceSettings(_livekit(env), _worker_key(env), _number(env, "TENANTRY_BROWSER_CALLS", 8, 0, 1000)),
         public_url=_url(env, "TENANTRY_PUBLIC_URL", ""),
         log_level=env.get("TENANTRY_LOG_LEVEL") or "info",
     )

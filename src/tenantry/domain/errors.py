@@ -254,7 +254,7 @@ class TooManyCalls(TenantryError):
 
 
 class PageNotBuilt(TenantryError):
-    """The call page is not built on this server; its operator runs `make web`, which needs npm, or installs a package."""
+    """The call page is not built on this server; its operator runs `make web`, which needs npm."""
 
     status = 503
     code = "page_not_built"

@@ -11,12 +11,12 @@ import msgspec
 import structlog
 
 from tenantry.channels.livekit_voice.browser.hosting import CallHost
-from tenantry.channels.livekit_voice.browser.pipe import Kind, Pipe
 from tenantry.channels.livekit_voice.browser.page_socket import GOING_AWAY, SUPERSEDED, PageSocket
+from tenantry.channels.livekit_voice.browser.pipe import Kind, Pipe
 from tenantry.channels.livekit_voice.claiming import claim
 from tenantry.credentials.call_tickets import Ticket
-from tenantry.domain.call import CallStatus, EndReason
-from tenantry.domain.errors import CallEnded, TenantryError, TicketInvalid
+from tenantry.domain.call import EndReason
+from tenantry.domain.errors import TenantryError, TicketInvalid
 from tenantry.engine.resources import Resources
 from tenantry.storage.repositories import calls
 
@@ -90,14 +90,10 @@ class Bridge:
             except msgspec.DecodeError:
                 return
             if said.type == "hangup":
-                return await self._hang_up()
-        if self._pipe is None:
-            return
-        if isinstance(data, str):
-            self._pipe.send(Kind.TEXT, data.encode())
-        else:
-            self._pipe.send(Kind.AUDIO, data)
-        await self._pipe.drain()
+                await self._hang_up()
+        if self._pipe is not None:
+            self._pipe.send(*((Kind.TEXT, data.encode()) if isinstance(data, str) else (Kind.AUDIO, data)))
+            await self._pipe.drain()
 
     async def _hang_up(self) -> None:
         """The caller is gone for good: the process learns it by its next beat."""
@@ -117,13 +113,13 @@ class Bridge:
             try:
                 pipe = await self._begin()
             except TicketInvalid:
-                return await self._reason()
+                return await self._end_reason() or EndReason.AGENT_LOST
             try:
-                reason = await self._carry(pipe)
+                await self._carry(pipe)
             finally:
                 self._pipe = None
                 pipe.abort()
-            if reason is not None:
+            if (reason := await self._end_reason()) is not None:
                 return reason
             if self._left:
                 return EndReason.CALLER_LEFT
@@ -154,12 +150,10 @@ class Bridge:
         self._tell_caller()
         return pipe
 
-    async def _carry(self, pipe: Pipe) -> EndReason | None:
-        """Pass on what the process says until it is done; None when it died."""
+    async def _carry(self, pipe: Pipe) -> None:
+        """Pass on what the process says until it is done, or dead."""
         while (frame := await pipe.read()) is not None:
             kind, data = frame
-            if kind is Kind.END:
-                return EndReason(data.decode())
             page = self._page
             if kind is Kind.AUDIO and page is not None:
                 await page.send(data)
@@ -167,20 +161,16 @@ class Bridge:
                 await page.send(data.decode())
             elif kind is Kind.TEXT:
                 self._kept.append(data.decode())
-        return None
 
-    async def _reason(self) -> EndReason:
+    async def _end_reason(self) -> EndReason | None:
+        """Why the call is over; None while it is not."""
         async with self._resources.db.tenant(self.tenant_id) as tx:
             call = await calls.get(tx, self.call_id, sees_only=None)
-        if call is None or call.status is not CallStatus.ENDED or call.end_reason is None:
-            return EndReason.AGENT_LOST
-        return call.end_reason
+        return call.end_reason if call else EndReason.AGENT_LOST
 
     async def _finish(self, reason: EndReason) -> None:
         async with self._resources.db.tenant(self.tenant_id) as tx:
-            ended = await calls.end(tx, self.call_id, reason)
-        if not ended:
-            reason = await self._reason()
+            await calls.end(tx, self.call_id, reason)
         if (page := self._page) is not None:
             await page.tell({"type": "ended", "reason": str(reason)})
             await page.close()

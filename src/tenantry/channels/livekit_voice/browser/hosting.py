@@ -96,7 +96,7 @@ class CallHost:
             pause = min(pause * 2, _LAST_PAUSE_S)
 
     async def _run_once(self, path: Path) -> int:
-        path.unlink(missing_ok=True)
+        """Run the host until it ends, and end it when cancelled. Returns its exit status."""
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", f"{__package__}.host", "--socket", str(path), "--home", str(self._home)),
             stdin=asyncio.subprocess.PIPE,

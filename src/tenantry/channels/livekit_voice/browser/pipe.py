@@ -4,7 +4,7 @@ Every frame is one byte for its kind, four for the length of what follows (big-e
 `start` first: a JSON object of `serverUrl`, `claim` (`client.call_session.Claim`) and `callerThere`. Then both ways go
 `audio` (16-bit mono PCM, little-endian: 16,000 Hz towards the agent, 24,000 Hz from it) and `text` (the messages of
 `web/src/call/protocol.ts`, as they are). The server tells with `caller` that the page is there ("1") or not ("0"). A
-process that is done says `end` with the reason; a pipe that breaks without one means that the process is dead."""
+pipe that ends before the call has ended means that the process is dead."""
 
 import asyncio
 import socket
@@ -27,7 +27,6 @@ class Kind(Enum):
     AUDIO = b"a"
     TEXT = b"t"
     CALLER = b"c"
-    END = b"e"
 
 
 Frame = tuple[Kind, bytes]

@@ -1,1 +1,1 @@
-"""The call host: a process of its own that has one process for each call, none of which holds a secret of the server."""
+"""The call host: a process that has one more for each call, none of which holds a secret of the server."""

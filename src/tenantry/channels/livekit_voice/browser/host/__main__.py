@@ -19,10 +19,20 @@ def main() -> None:
     parser.add_argument("--home", type=Path, required=True, help="the installation whose speech server is used")
     parser.add_argument("--idle", type=int, default=1, help="how many processes wait for a call")
     arguments = parser.parse_args()
-    asyncio.run(_serve(arguments.socket, arguments.home, arguments.idle))
+    with _listening(arguments.socket) as listening:
+        asyncio.run(_serve(listening, arguments.home, arguments.idle))
 
 
-async def _serve(path: Path, home: Path, idle: int) -> None:
+def _listening(path: Path) -> socket.socket:
+    # One that died leaves its socket.
+    path.unlink(missing_ok=True)
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    bound.bind(str(path))
+    bound.listen(64)
+    return bound
+
+
+async def _serve(listening: socket.socket, home: Path, idle: int) -> None:
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -30,16 +40,13 @@ async def _serve(path: Path, home: Path, idle: int) -> None:
     loop.add_reader(0, lambda: os.read(0, 64) or ended.set())
     pool = Pool(socket_path(home), idle)
     filling = asyncio.create_task(pool.fill())
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as listening:
-        listening.bind(str(path))
-        listening.listen(64)
-        async with speech_server(home):
-            await filling
-            sys.stdout.write("ready\n")
-            sys.stdout.flush()
-            accepting = asyncio.create_task(_accept(listening, pool))
-            await ended.wait()
-            accepting.cancel()
+    async with speech_server(home):
+        await filling
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        accepting = asyncio.create_task(_accept(listening, pool))
+        await ended.wait()
+        accepting.cancel()
 
 
 async def _accept(listening: socket.socket, pool: Pool) -> None:

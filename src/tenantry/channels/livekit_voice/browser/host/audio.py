@@ -66,8 +66,8 @@ class _Segment:
 
 
 class SpokenAudio(AudioOutput):
-    """Sends what the agent says as it is played, never much ahead, and knows what of it was heard by the page's answers;
-    by the clock, where the page does not answer. While the caller is away, it waits."""
+    """Sends what the agent says as it is played, never much ahead, and knows what of it was heard by the page's
+    answers, or by the clock where the page does not answer. While the caller is away, it waits."""
 
     def __init__(self, pipe: Pipe) -> None:
         super().__init__(label="page", capabilities=AudioOutputCapabilities(pause=True), sample_rate=OUT_RATE)

@@ -11,7 +11,13 @@ from pathlib import Path
 
 import structlog
 
-from tenantry.channels.livekit_voice.browser.host.process import serve
+# Imported once and shared: all that a call needs, and last the module that freezes it for the garbage collector, whose
+# marks would make every page of it a process's own.
+_PRELOADED = [
+    "tenantry.channels.livekit_voice.worker.preload",
+    "tenantry.channels.livekit_voice.browser.host.process",
+    "livekit.agents.ipc._preload_freeze",
+]
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +34,7 @@ class Pool:
     def __init__(self, speech: Path, idle: int) -> None:
         """Processes find the speech server at `speech`; `idle` of them wait."""
         self._context = get_context("forkserver")
-        self._context.set_forkserver_preload(["tenantry.channels.livekit_voice.browser.host.preloaded"])
+        self._context.set_forkserver_preload(_PRELOADED)
         self._speech = speech
         self._idle = idle
         self._waiting: deque[_Waiting] = deque()
@@ -58,7 +64,7 @@ class Pool:
     def _start(self) -> _Waiting:
         ours, theirs = socket.socketpair()
         with theirs:
-            process = self._context.Process(target=serve, args=(theirs, str(self._speech)), daemon=True)
+            process = self._context.Process(target=_serve, args=(theirs, str(self._speech)), daemon=True)
             process.start()
         return _Waiting(process, ours)
 
@@ -74,3 +80,10 @@ class Pool:
         if process.exitcode:
             log.warning("call_process_died", pid=process.pid, status=process.exitcode)
         process.close()
+
+
+def _serve(control: socket.socket, speech: str) -> None:
+    # Imported in call processes alone: the host needs none of it, and it takes 90 MB.
+    from tenantry.channels.livekit_voice.browser.host.process import serve
+
+    serve(control, Path(speech))
