@@ -12,7 +12,7 @@ import structlog
 
 from tenantry.channels.livekit_voice.browser.hosting import CallHost
 from tenantry.channels.livekit_voice.browser.page_socket import GOING_AWAY, SUPERSEDED, PageSocket
-from tenantry.channels.livekit_voice.browser.pipe import Kind, Pipe
+from tenantry.channels.livekit_voice.browser.pipe import ALIVE_S, Frame, Kind, Pipe
 from tenantry.channels.livekit_voice.claiming import claim
 from tenantry.credentials.call_tickets import Ticket
 from tenantry.domain.call import EndReason
@@ -21,6 +21,7 @@ from tenantry.engine.resources import Resources
 from tenantry.storage.repositories import calls
 
 _DEATHS, _WITHIN_S = 4, 60.0  # a call whose processes die as often is given up
+_STUCK_S = 4 * ALIVE_S
 _KEPT = 200  # messages for a page that is away
 
 log = structlog.get_logger(__name__)
@@ -152,7 +153,7 @@ class Bridge:
 
     async def _carry(self, pipe: Pipe) -> None:
         """Pass on what the process says until it is done, or dead."""
-        while (frame := await pipe.read()) is not None:
+        while (frame := await _read(pipe)) is not None:
             kind, data = frame
             page = self._page
             if kind is Kind.AUDIO and page is not None:
@@ -180,3 +181,12 @@ class Bridge:
             await calls.end(tx, self.call_id, EndReason.ERROR)
         if (page := self._page) is not None:
             await page.refuse(error.code, error.detail, GOING_AWAY)
+
+
+async def _read(pipe: Pipe) -> Frame | None:
+    """What the process says next; None when it is dead, or stuck."""
+    try:
+        async with asyncio.timeout(_STUCK_S):
+            return await pipe.read()
+    except TimeoutError:
+        return None

@@ -10,7 +10,7 @@ from livekit.agents.voice.transcription import TranscriptSynchronizer
 
 from tenantry.channels.livekit_voice.browser.host.audio import CallerAudio, SpokenAudio
 from tenantry.channels.livekit_voice.browser.host.captions import Captions
-from tenantry.channels.livekit_voice.browser.pipe import Kind, Pipe
+from tenantry.channels.livekit_voice.browser.pipe import ALIVE_S, Kind, Pipe
 from tenantry.channels.livekit_voice.worker.line import SUMMARY
 
 _STATES = {"idle": "listening", "listening": "listening", "thinking": "thinking", "speaking": "speaking"}
@@ -43,6 +43,12 @@ class PageLine:
         """Tell the page the conversation's summary."""
         if topic == SUMMARY:
             self._pipe.tell({**message, "type": "summary"})
+
+    async def live(self) -> None:
+        """Tell that this process is not stuck, for ever."""
+        while True:
+            self._pipe.send(Kind.ALIVE)
+            await asyncio.sleep(ALIVE_S)
 
     async def listen(self) -> None:
         """Take what the page says until the pipe ends, as it does with the server."""
