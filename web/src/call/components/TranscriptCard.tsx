@@ -8,7 +8,6 @@ const NEAR_END_PX = 120;
 export function TranscriptCard({ lines, agent }: { lines: Transcript[]; agent: string }) {
   const list = useRef<HTMLOListElement>(null);
   const reading = useRef(false);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the end moves with the lines.
   useEffect(() => {
     if (!reading.current) list.current?.scrollTo({ top: list.current.scrollHeight });
   }, [lines]);
