@@ -103,8 +103,7 @@ class Line:
         """Say it, and wait for what the agent says then."""
         before = len(page.finals("agent"))
         page.said += await spoken(self.speech, text)
-        await page.until(lambda: len(page.finals("agent")) > before, PATIENCE_S)
-        return page.finals("agent")[-1]
+        return await agent_said(page, before + 1, PATIENCE_S)
 
     async def heard(self, page: PageCaller) -> str:
         """What the caller heard, recognised again."""
@@ -131,9 +130,17 @@ def page_of(made: dict[str, Any], **headers: str) -> AbstractAsyncContextManager
     return page_call(made["serverUrl"], f"bearer.{made['participantToken']}", **headers)
 
 
+async def agent_said(page: PageCaller, number: int, within_s: float) -> str:
+    """The utterance of that number, once the caller has heard all of it."""
+    await page.until(
+        lambda: len(page.finals("agent")) >= number and page.told("state")[-1]["state"] == "listening", within_s
+    )
+    return page.finals("agent")[number - 1]
+
+
 async def greeted(page: PageCaller) -> str:
-    """What the agent says first."""
-    return (await page.until(lambda: page.finals("agent"), 60))[0]
+    """What the agent says first, which may take the host's start."""
+    return await agent_said(page, 1, 4 * PATIENCE_S)
 
 
 async def test_two_at_once_are_heard_and_answered_each_alone(line: Line) -> None:
