@@ -19,9 +19,9 @@ from tenantry.channels.livekit_voice.worker.load import CpuLoad
 from tenantry.channels.livekit_voice.worker.options import WorkerOptions
 from tenantry.client.call_session import WorkerClient
 from tenantry.client.errors import ApiError
+from tenantry.domain.call import AGENT_NAME
 from tenantry.domain.errors import LiveKitUnavailable, TicketInvalid
 
-AGENT_NAME = "tenantry"
 # LiveKit's server gives no calls where every worker says 0.7 or more, and it is we who say when we are full.
 _FULL = 0.69
 _LEAVE_S = 2.0  # for call processes that are told to end before their calls do
