@@ -10,6 +10,7 @@ from uuid import UUID
 
 import aiohttp
 
+from tenantry.cli.prove import calls
 from tenantry.cli.prove.http import Wire
 from tenantry.cli.prove.seeding import settle
 from tenantry.cli.prove.world import Estate, make_world, new_run_id
@@ -57,6 +58,7 @@ async def test_an_export_has_every_row_of_its_tenant_and_no_secret(
         world = await make_world(runtime.db, estate, new_run_id())
         async with aiohttp.ClientSession(url) as session:
             world = await settle(Wire(session), world)
+            world = await calls.call(runtime.db, runtime.resources.vault, world)
             tenant_id, key = world.a.tenant_id, world.a.own.key
             archive = await downloaded(session, key)
         assert archive.testzip() is None
@@ -78,6 +80,13 @@ async def test_an_export_has_every_row_of_its_tenant_and_no_secret(
         assert {row["tenant_id"] for name, rows in read.items() if name != "tenants" for row in rows} == {
             str(tenant_id)
         }
+        recorded = {each["file"]: each for each in manifest["recordings"]}
+        for party in world.a.parties:
+            name = f"recordings/{party.call_id}.ogg"
+            audio = archive.read(name)
+            assert audio == f"Recorded {party.word}".encode()
+            assert (recorded[name]["bytes"], recorded[name]["unreadable_pieces"]) == (len(audio), 0)
+        assert len(recorded) == len(world.a.parties)
         whole = b"\n".join(archive.read(name) for name in archive.namelist()).decode()
         assert all(party.word in whole for party in world.a.parties)
         secret = await sealed_of(session_home, tenant_id)
@@ -120,14 +129,14 @@ async def test_an_export_is_sent_while_it_is_made(tenant: TenantForTest, runtime
             "FROM generate_series(1, 2000) AS number",
             tenant.id,
         )
-    pieces = [len(piece) async for piece in export_tenant(runtime.db, tenant.id, "test")]
+    pieces = [len(piece) async for piece in export_tenant(runtime.db, runtime.resources.vault, tenant.id, "test")]
     assert sum(pieces) > 2_000_000
     assert max(pieces) < 500_000
 
 
 async def test_who_goes_away_leaves_no_connection_behind(tenant: TenantForTest, runtime: Runtime) -> None:
     in_use = runtime.db.connections_in_use()
-    pieces = export_tenant(runtime.db, tenant.id, "test")
+    pieces = export_tenant(runtime.db, runtime.resources.vault, tenant.id, "test")
     reading = asyncio.create_task(anext(pieces))
     while runtime.db.connections_in_use() == in_use and not reading.done():
         await asyncio.sleep(0)

@@ -57,7 +57,7 @@ async def _serve(connected: socket.socket, speech: Path) -> None:
     start = msgspec.json.decode(frame[1], type=Start)
     structlog.contextvars.bind_contextvars(call_id=str(start.claim.call_id), claim=start.claim.claim)
     line = PageLine(pipe, caller_there=start.caller_there)
-    tasks = [asyncio.create_task(work) for work in (line.listen(), line.live())]
+    tasks = [asyncio.create_task(work) for work in (line.read(), line.live())]
     try:
         async with CallSession.open(start.server_url, start.claim.call_token) as session:
             await run_call(start.claim, session, line, speech)
