@@ -68,7 +68,10 @@ def _email(details: dict[str, Any]) -> str | None:
 
 
 async def opener_of(request: Request, resources: Resources, settings: Settings) -> Opener:
-    """Who asks. A site's visitor is at one of its origins, or at our own call page. Raises Unauthenticated, Forbidden and OriginRefused."""
+    """Who asks. A site's visitor is at one of its origins, or at our own call page.
+
+    Raises Unauthenticated, Forbidden and OriginRefused.
+    """
     public_key = request.headers.get(SITE_HEADER)
     if public_key is None:
         principal = await authenticate(resources.db, bearer_key(request))

@@ -44,6 +44,9 @@ BY_SECRET: dict[str, str] = {
     "POST /api/voice/call/utterances": "`voice.attack`",
     "POST /api/voice/call/beat": "`voice.attack`",
     "POST /api/voice/call/end": "`voice.attack`",
+    "GET /call": "`call_pages.attack`",
+    "GET /call/assets/{name}": "`call_pages.attack`",
+    f"{SOCKET} /api/voice/socket": "`call_pages.attack`",
 }
 
 
