@@ -4,6 +4,7 @@ import aiohttp
 import structlog
 
 from tenantry.cli.prove import (
+    call_pages,
     calls,
     connections,
     exports,
@@ -16,6 +17,7 @@ from tenantry.cli.prove import (
     streams,
     tools,
     twins,
+    voice,
 )
 from tenantry.cli.prove.http import Wire
 from tenantry.cli.prove.leftovers import remove_leftovers, running
@@ -82,7 +84,9 @@ async def _attack(runtime: Runtime, estate: Estate, run_id: str, found: list[Cro
         found += await purposes.attack(wire, world)
         # Before the routes, whose control makes another feed.
         found += await feeds.attack(wire, world)
+        found += await call_pages.attack(wire, world)
         found += await hooks.attack(wire, db, world)
+        found += await voice.attack(wire, db, world)
         # Routes before forgeries: who forges an id keeps it as the external id of a conversation of their own.
         found += await routes.attack(wire, db, world, create_app(runtime))
         found += await streams.attack(wire, runtime.engine, world)

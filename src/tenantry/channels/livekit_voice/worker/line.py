@@ -35,7 +35,7 @@ class Line(Protocol):
         """Start the session with its sound and transcripts on this line."""
         ...
 
-    async def send(self, topic: str, message: Mapping[str, Any]) -> None:
+    def send(self, topic: str, message: Mapping[str, Any], /) -> Awaitable[None]:
         """A data message to the caller's page; lost where the line is broken."""
         ...
 
