@@ -35,7 +35,7 @@ router = APIRouter(prefix="/api/livekit", tags=["calls"])
     responses=problems(
         AgentNotPublished, DatabaseUnavailable, Forbidden, NotFound, OriginRefused, RateLimited, Unauthenticated
     ),
-    openapi_extra={"security": [{SCHEME: []}, {"Site": []}]},
+    openapi_extra={"security": [{SCHEME: []}]},
 )
 async def open_a_call(
     body: CallIn, request: Request, voice: TheVoice, resources: EngineResources, settings: TheSettings

@@ -47,6 +47,7 @@ BY_SECRET: dict[str, str] = {
     "GET /call": "`call_pages.attack`",
     "GET /call/assets/{name}": "`call_pages.attack`",
     f"{SOCKET} /api/voice/socket": "`call_pages.attack`",
+    "POST /api/voice/call/recording": "`voice.attack`",
 }
 
 

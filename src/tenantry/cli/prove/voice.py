@@ -10,6 +10,7 @@ from tenantry.auth.tenant_secrets import hash_secret
 from tenantry.cli.prove.http import Request, Wire
 from tenantry.cli.prove.world import Party, World
 from tenantry.storage.isolation.crossing import Crossing
+from tenantry.storage.isolation.seeding import keep_calling
 from tenantry.storage.isolation.tables import fingerprints
 from tenantry.storage.repositories import calls
 from tenantry.storage.tenancy import Database
@@ -42,6 +43,8 @@ async def attack(wire: Wire, db: Database, world: World) -> list[Crossing]:
         got = "something is changed" if changed else _UNCHANGED
         found.append(Crossing(_BORDER, "all of them", _whose("POST /api/voice", target), _UNCHANGED, got, not changed))
         found.append(await _control(wire, target, token))
+        async with db.tenant(target.tenant_id) as tx:
+            await keep_calling(tx, target.call_id)
     return found
 
 
@@ -50,6 +53,7 @@ async def _token(db: Database, party: Party) -> str:
     token = make_call_token(party.tenant_id)
     async with db.tenant(party.tenant_id) as tx:
         await calls.claim(tx, party.call_id, hash_secret(token), recognition="local", speech="local", local=True)
+        await keep_calling(tx, party.call_id)
     return token
 
 
@@ -80,6 +84,7 @@ _BODIES: Mapping[str, Mapping[str, Any]] = {
     "call/utterances": {"position": 99, "said": "changed", "heard": "changed"},
     "call/beat": {"callerThere": True, "answered": True},
     "call/end": {"reason": "goodbye"},
+    "call/recording": {},
 }
 
 
