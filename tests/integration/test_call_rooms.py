@@ -34,7 +34,7 @@ from tests.livekit_server import LiveKitServer, livekit_server, need_server
 
 PATIENCE_S = 20
 MANY = 10_000
-BY_HTTP = 200
+BY_HTTP = 100
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,11 @@ def _site(method: str, body: dict[str, object] | None = None) -> Callable[[Party
     return lambda party: Request(method, f"{_SITES}/{party.site_id}", body=body)
 
 
+def _open(party: Party) -> Request:
+    body = {"agentId": str(party.agent_id), "user_id": party.lead_id}
+    return Request("POST", "/api/livekit/token", body=body)
+
+
 def _create_site(_: Party) -> Request:
     return Request("POST", _SITES, body=_CHANGED)
 
@@ -34,6 +39,7 @@ def _site_id(party: Party) -> str:
 _CHANGED: dict[str, object] = {"name": "changed", "origins": ["https://changed.example"]}
 
 CALL_CASES: dict[str, Case] = {
+    "POST /api/livekit/token": Case(Scope.REPLY, _open, NOT_FOUND, ALLOWED, NOT_FOUND),
     f"GET {_CALLS}": Case(Scope.CONVERSATIONS_READ, listing(_CALLS), ONLY_OWN, ALLOWED, ONLY_OWN, shows=_call_id),
     f"GET {_CALLS}/{{call_id}}": Case(
         Scope.CONVERSATIONS_READ, _call("GET"), NOT_FOUND, ALLOWED, NOT_FOUND, shows=word

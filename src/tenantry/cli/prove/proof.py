@@ -16,6 +16,7 @@ from tenantry.cli.prove import (
     streams,
     tools,
     twins,
+    voice,
 )
 from tenantry.cli.prove.http import Wire
 from tenantry.cli.prove.leftovers import remove_leftovers, running
@@ -83,6 +84,7 @@ async def _attack(runtime: Runtime, estate: Estate, run_id: str, found: list[Cro
         # Before the routes, whose control makes another feed.
         found += await feeds.attack(wire, world)
         found += await hooks.attack(wire, db, world)
+        found += await voice.attack(wire, db, world)
         # Routes before forgeries: who forges an id keeps it as the external id of a conversation of their own.
         found += await routes.attack(wire, db, world, create_app(runtime))
         found += await streams.attack(wire, runtime.engine, world)
