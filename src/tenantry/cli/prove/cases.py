@@ -44,6 +44,7 @@ BY_SECRET: dict[str, str] = {
     "POST /api/voice/call/utterances": "`voice.attack`",
     "POST /api/voice/call/beat": "`voice.attack`",
     "POST /api/voice/call/end": "`voice.attack`",
+    "POST /api/voice/call/recording": "`voice.attack`",
 }
 
 
