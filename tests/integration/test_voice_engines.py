@@ -32,7 +32,6 @@ CLAIM = Claim(
     voice=Voice(),
     keys=SpeechKeys(),
     greeting="",
-    unspoken=None,
     next_position=1,
     ends_in_s=60.0,
 )

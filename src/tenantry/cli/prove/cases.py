@@ -41,6 +41,7 @@ BY_SECRET: dict[str, str] = {
     "POST /api/voice/claims": "`voice.attack`",
     "POST /api/voice/claims/lost": "`voice.attack`",
     "POST /api/voice/call/turns": "`voice.attack`",
+    "GET /api/voice/call/unspoken": "`voice.attack`",
     "POST /api/voice/call/utterances": "`voice.attack`",
     "POST /api/voice/call/beat": "`voice.attack`",
     "POST /api/voice/call/end": "`voice.attack`",

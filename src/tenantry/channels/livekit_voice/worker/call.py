@@ -156,10 +156,20 @@ class _Call:
             self._say(claim.greeting)
         elif claim.claim > 1:
             self._say(phrases.CUT_OFF)
-        if claim.unspoken is not None:
-            self._say(claim.unspoken.text, turn_id=claim.unspoken.turn_id)
-        if not claim.greeting and claim.unspoken is None:
+            self._do(self._repeat())
+        else:
             self._mark_answered()
+
+    async def _repeat(self) -> None:
+        """What the process before was told to say, and nobody knows that it did."""
+        try:
+            unspoken = await self._session.unspoken()
+        except ApiError as error:
+            self._check(error)
+            log.warning("nothing_repeated", code=error.code)
+            return
+        if unspoken.text and not self._closing:
+            self._say(unspoken.text, turn_id=unspoken.turn_id)
 
     def _say(self, text: str, *, turn_id: UUID | None = None, interruptible: bool = True) -> SpeechHandle:
         handle = self._voice_session.say(
