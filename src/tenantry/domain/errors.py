@@ -193,6 +193,22 @@ class ConsentInvalid(TenantryError):
     code = "consent_invalid"
 
 
+class SpeechUnavailable(TenantryError):
+    """The speech engine of this machine does not answer; try again in a moment."""
+
+    status = 503
+    code = "speech_unavailable"
+    retryable = True
+
+
+class SpeechBusy(TenantryError):
+    """Too much speech waits on this machine; try again in a moment."""
+
+    status = 503
+    code = "speech_busy"
+    retryable = True
+
+
 class MailUnavailable(TenantryError):
     """The mail server does not take mail for now; try again in a moment."""
 

@@ -1,0 +1,1 @@
+"""Voice: a private room and a process of its own for each caller."""

@@ -1,0 +1,1 @@
+"""Speech on this machine: one process hears and speaks for every call."""
