@@ -41,4 +41,5 @@ def word_errors(said: str, heard: str) -> float:
 
 
 def _words(text: str) -> list[str]:
-    return "".join(c if c.isalnum() else " " for c in text.lower()).split()
+    joined = text.lower().replace("-", "")
+    return "".join(c if c.isalnum() else " " for c in joined).split()

@@ -2,18 +2,26 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tenantry.channels.livekit_voice.speech import wire
 from tenantry.domain.errors import InvalidInput, SpeechBusy, SpeechUnavailable, TenantryError
 
-class SpeechClient:
-    """Speaks to the server at `path`, by a connection for each request: one that was started again is simply found."""
+_POLL_S = 0.05
+_MAX_PIECE = 60 * wire.OUT_RATE * wire.SAMPLE_BYTES
 
-    def __init__(self, path: Path) -> None:
+
+class SpeechClient:
+    """Speaks to the server at `path`, by a connection for each request.
+
+    A server that is being started again is waited for, for `patience_s` seconds.
+    """
+
+    def __init__(self, path: Path, *, patience_s: float = 5.0) -> None:
         self._path = path
+        self._patience_s = patience_s
         self._name = uuid.uuid4().hex
 
     async def transcribe(self, pcm16: bytes, *, language: str = "en") -> str:
@@ -25,7 +33,7 @@ class SpeechClient:
         async with self._asking(wire.message(asked, pcm16)) as reader:
             return str(_checked(await wire.read_head(reader))["text"])
 
-    async def synthesize(self, text: str, *, voice: str = "heart", speed: float = 1.0) -> AsyncGenerator[bytes, None]:
+    async def synthesize(self, text: str, *, voice: str = "heart", speed: float = 1.0) -> AsyncGenerator[bytes]:
         """16-bit mono PCM at 24,000 Hz of at most 2,000 characters, in pieces as they are ready; closing it cancels.
 
         Nothing where there is nothing to say. Raises InvalidInput, SpeechBusy, SpeechUnavailable.
@@ -36,10 +44,10 @@ class SpeechClient:
                 yield await wire.read_body(reader, head, _MAX_PIECE)
 
     @asynccontextmanager
-    async def _asking(self, request: bytes) -> AsyncIterator[asyncio.StreamReader]:
+    async def _asking(self, request: bytes) -> AsyncGenerator[asyncio.StreamReader]:
         writer = None
         try:
-            reader, writer = await asyncio.open_unix_connection(self._path, limit=wire.MAX_HEAD)
+            reader, writer = await self._connected()
             writer.write(request)
             yield reader
         except (EOFError, OSError) as error:
@@ -48,8 +56,17 @@ class SpeechClient:
             if writer is not None:
                 writer.transport.abort()
 
-
-_MAX_PIECE = 60 * wire.OUT_RATE * wire.SAMPLE_BYTES
+    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection, waiting a little for a server that is being started again. Raises OSError."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + self._patience_s
+        while True:
+            try:
+                return await asyncio.open_unix_connection(self._path, limit=wire.MAX_HEAD)
+            except OSError:
+                if clock() >= until:
+                    raise
+                await asyncio.sleep(_POLL_S)
 
 
 def _checked(head: wire.Head) -> wire.Head:

@@ -5,11 +5,12 @@ from typing import Any, cast
 
 import numpy as np
 from hibari import Hibari
-from hibari.voices import VOICES, voice_path
+from hibari import voices as installed
 from moonshine_voice import ModelArch, Transcriber, get_model_path
 
 from tenantry.channels.livekit_voice.speech.wire import IN_RATE, Refused
 
+_find_voice = cast(Any, installed).voice_path
 DEFAULT_VOICE = "heart"
 
 
@@ -27,7 +28,7 @@ class Ear:
     def hear(self, pcm: bytes) -> str:
         """The words in 16-bit PCM at 16,000 Hz; empty where nobody speaks."""
         samples = np.frombuffer(pcm, "<i2").astype(np.float32) / 32768
-        heard = self._model.transcribe_without_streaming(cast(Any, samples.tolist()), IN_RATE)
+        heard = self._model.transcribe_without_streaming(samples.tolist(), IN_RATE)
         return " ".join(line.text.strip() for line in heard.lines).strip()
 
 
@@ -43,15 +44,16 @@ class Mouth:
         """The voice's model, warm. Raises UnknownVoice: none is ever downloaded."""
         with self._loading:
             if voice not in self._voices:
-                if voice not in VOICES:
-                    raise UnknownVoice(f"There is no voice {voice!r}; there are {', '.join(VOICES)}.")
+                if voice not in installed.VOICES:
+                    raise UnknownVoice(f"There is no voice {voice!r}; there are {', '.join(installed.VOICES)}.")
                 try:
-                    model = Hibari(voice, model=voice_path(voice, download_missing=False))
+                    path = str(_find_voice(voice, download_missing=False))
                 except FileNotFoundError as error:
                     raise UnknownVoice(
                         f"The voice {voice!r} is not on this machine; use {DEFAULT_VOICE!r}, or fetch it once with "
                         f"`hibari hello --voice {voice}`."
                     ) from error
+                model = Hibari(voice, model=path)
                 model("A first sentence takes long, and it should not be the caller's.")
                 self._voices[voice] = model
             return self._voices[voice]

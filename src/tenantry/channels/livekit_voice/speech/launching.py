@@ -5,7 +5,7 @@ import hashlib
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -20,7 +20,17 @@ _STEADY_S = 30.0  # a server that lived as long begins with the first pause agai
 _END_S = 5.0
 _SOCKET_PATH_LIMIT = 103  # bytes, on macOS; 107 on Linux
 # The server needs no key of anyone's, so it gets none.
-_ENVIRONMENT = ("PATH", "PYTHONPATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "HIBARI_HOME", "XDG_CACHE_HOME")
+_ENVIRONMENT = (
+    "PATH",
+    "PYTHONPATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "LD_LIBRARY_PATH",
+    "HIBARI_HOME",
+    "XDG_CACHE_HOME",
+)
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +45,7 @@ def socket_path(home: Path) -> Path:
 
 
 @asynccontextmanager
-async def speech_server(home: Path) -> AsyncIterator[Path]:
+async def speech_server(home: Path) -> AsyncGenerator[Path]:
     """A speech server for the block, as a child process; yields the path for `SpeechClient` once it is ready.
 
     It is started again when it dies. Where another process runs one for the same home, that one is used, and this

@@ -6,10 +6,10 @@ and keeps and logs neither audio nor text.
 
 import asyncio
 import fcntl
-import os
 import signal
+import socket
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Generator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -42,24 +42,30 @@ async def run_speech_server(path: Path) -> None:
         server = await SpeechServer.load()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, ended.set)
-        path.unlink(missing_ok=True)
-        before = os.umask(0o177)
-        try:
-            listening = await asyncio.start_unix_server(server.handle, path, limit=wire.MAX_HEAD)
-        finally:
-            os.umask(before)
-        await ended.wait()
-        path.unlink(missing_ok=True)
-        listening.close()
+        with _private_socket(path) as listening:
+            serving = await asyncio.start_unix_server(server.handle, sock=listening, limit=wire.MAX_HEAD)
+            await ended.wait()
+            serving.close()
         server.close()
 
 
 @contextmanager
-def _sole_server(lock: Path) -> Iterator[None]:
+def _sole_server(lock: Path) -> Generator[None]:
     """Wait for the lock of the socket, and hold it."""
     with lock.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def _private_socket(path: Path) -> Generator[socket.socket]:
+    """A bound Unix socket that only its user can connect to."""
+    path.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(path))
+        path.chmod(0o600)
+        yield bound
+    path.unlink(missing_ok=True)
 
 
 class SpeechServer:
