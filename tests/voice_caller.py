@@ -173,13 +173,16 @@ class Caller:
             return
         hearing = self._hearing = Heard()
         stream = rtc.AudioStream(track, sample_rate=RATE, num_channels=1, frame_size_ms=20)
-        async for event in stream:
-            spoke = hearing.speaks_since is not None
-            ended = hearing.add(bytes(event.frame.data), time.monotonic())
-            if ended is not None:
-                self._start(self._understand(hearing, *ended))
-            elif spoke != (hearing.speaks_since is not None):
-                await self._tell()
+        try:
+            async for event in stream:
+                spoke = hearing.speaks_since is not None
+                ended = hearing.add(bytes(event.frame.data), time.monotonic())
+                if ended is not None:
+                    self._start(self._understand(hearing, *ended))
+                elif spoke != (hearing.speaks_since is not None):
+                    await self._tell()
+        finally:
+            await stream.aclose()
         if cut := hearing.over():
             self._start(self._understand(hearing, *cut))
 

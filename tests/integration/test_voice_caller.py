@@ -49,8 +49,12 @@ async def echo(server: LiveKitServer, room_name: str) -> AsyncIterator[None]:
     async def repeat(track: rtc.Track) -> None:
         silence = bytes(int(RATE * DELAY_S) * 2)
         await source.capture_frame(rtc.AudioFrame(silence, RATE, 1, len(silence) // 2))
-        async for event in rtc.AudioStream(track, sample_rate=RATE, num_channels=1):
-            await source.capture_frame(event.frame)
+        stream = rtc.AudioStream(track, sample_rate=RATE, num_channels=1)
+        try:
+            async for event in stream:
+                await source.capture_frame(event.frame)
+        finally:
+            await stream.aclose()
 
     room.on("track_subscribed", lambda track, *_: tasks.append(asyncio.create_task(repeat(track))))
     await room.connect(server.url, token(server, "echo", room_name))
@@ -59,9 +63,10 @@ async def echo(server: LiveKitServer, room_name: str) -> AsyncIterator[None]:
         await room.local_participant.publish_track(track)
         yield
         await room.local_participant.publish_data(b'{"ended": false}', topic="conversation-summary")
+    finally:
         for task in tasks:
             task.cancel()
-    finally:
+        await asyncio.gather(*tasks, return_exceptions=True)
         await room.disconnect()
 
 
@@ -79,7 +84,7 @@ async def test_callers_hear_an_echo_of_their_own_words_when_it_came(
         (said,), (heard,) = lived.said, lived.heard
         assert heard.began - said.began == pytest.approx(DELAY_S, abs=0.35)
         assert lived.voice_to_voice() == [heard.began - said.ended]
-        assert heard.ended - heard.began == pytest.approx(said.ended - said.began, abs=0.1)
+        assert heard.ended - heard.began == pytest.approx(said.ended - said.began, abs=0.4)
         assert lived.identity == "caller"
 
     await asyncio.gather(call(0), call(1))
