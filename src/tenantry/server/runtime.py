@@ -62,6 +62,7 @@ async def open_runtime(settings: Settings) -> AsyncGenerator[Runtime]:
         models, outbound = Models(settings.model, ProviderKeys(vault), policy), OutboundHttp(policy)
         keeper, oauth = ConnectionKeeper(vault), OAuth(settings.calendars, outbound)
         connections = ConnectionStore(opened.db, keeper, oauth)
+        voice = VoiceChannel.of(settings.voice, master)
         providers = ConnectedProviders(settings.calendars, outbound, connections)
         sides = RemoteSides(providers, mails=settings.mail is not None)
         try:
@@ -87,11 +88,10 @@ async def open_runtime(settings: Settings) -> AsyncGenerator[Runtime]:
             settler = Settler(opened.db, sides, poll=poll)
             syncer = Syncer(opened.db, sides, poll, resources.watching)
             handlers = calendar_jobs(settler, resources.choosing, Invitations.of(opened.db, settings))
-            voice = VoiceChannel.of(settings, master)
             yield Runtime(settings, opened.db, resources, engine, handlers, syncer, telemetry, voice)
         finally:
             await connections.close()
-            await asyncio.gather(models.close(), outbound.close(), limiter.close())
+            await asyncio.gather(models.close(), outbound.close(), limiter.close(), voice.close())
 
 
 def _measure(telemetry: Telemetry, db: Database, engine: Engine) -> None:

@@ -1,7 +1,7 @@
 """The wire between the server and the processes that speak for calls, in camel case."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -114,3 +114,41 @@ class EndIn(BaseModel):
 
     model_config = _IN
     reason: EndReason
+
+
+class CallIn(BaseModel):
+    """Whom a call is for. Routing finds the agent by `purpose` and `metadata`, which are looked at when the call is
+    opened and not kept, unless `agentId` names it. `user_id` and the `email` of `user_details` identify the contact for
+    an API key; from a browser they are only told to routing. `time_zone` in the metadata is the contact's (IANA).
+    `transport` "websocket" takes this server's own socket where LiveKit is set up too."""
+
+    model_config = ConfigDict(
+        populate_by_name=True,
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"purpose": "support", "metadata": {"time_zone": "Europe/London"}},
+                {"user_id": "customer-17", "user_details": {"email": "ada@example.com"}, "transport": "websocket"},
+            ]
+        },
+    )
+    purpose: Annotated[str, Field(max_length=64)] | None = None
+    agent_id: Annotated[UUID | None, Field(alias="agentId")] = None
+    user_id: str | None = None
+    user_details: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
+    transport: Transport | None = None
+
+
+class CallOut(BaseModel):
+    """Where the caller goes: a LiveKit room of their own with a token for it, or this server's WebSocket. The token
+    is good for two minutes. `consentText` is what to tell them before they are recorded; null where they are not."""
+
+    model_config = _OUT
+    server_url: str
+    room_name: str
+    participant_name: str
+    participant_token: str
+    transport: Transport
+    call_id: UUID
+    consent_text: str | None
