@@ -77,7 +77,7 @@ class Caller:
         self._queue: list[np.ndarray] = []
         self._voiced: list[float] = []
         self._hearing: Heard | None = None
-        self._busy = 0
+        self._recognising = 0
         self._tasks: set[asyncio.Task[None]] = set()
         room.on("track_subscribed", lambda track, *_: self._start(self._listen(track)))
         room.on("data_received", self._on_data)
@@ -139,6 +139,22 @@ class Caller:
             raise Unheard(f"{words} in {heard()!r} within {within} s; transcripts: {written}") from None
         return heard()
 
+    async def hears_out(self, *, within: float = 15.0) -> str:
+        """Wait until the agent has answered what the caller said last, and is done; what it said.
+
+        Raises: Unheard.
+        """
+        since = self.lived.said[-1].ended if self.lived.said else 0.0
+
+        def answer() -> list[Sound]:
+            return [sound for sound in self.lived.heard if sound.began > since]
+
+        try:
+            await self._until(lambda: bool(answer()) and self._agent_is_done() and not self._recognising, within)
+        except TimeoutError:
+            raise Unheard(f"nothing whole within {within} s, but {answer()}; {self.lived.states[-3:]}") from None
+        return " ".join(sound.text for sound in answer())
+
     async def is_spoken_to(self, *, within: float = 15.0) -> float:
         """Wait until the agent is speaking; since when it does. Raises TimeoutError."""
         await self._until(lambda: self._hearing is not None and self._hearing.speaks_since is not None, within)
@@ -187,7 +203,11 @@ class Caller:
             self._start(self._understand(hearing, *cut))
 
     async def _understand(self, hearing: Heard, first: int, last: int) -> None:
-        text = await self._speech.transcribe(hearing.audio_of(first, last))
+        self._recognising += 1
+        try:
+            text = await self._speech.transcribe(hearing.audio_of(first, last))
+        finally:
+            self._recognising -= 1
         self.lived.heard.append(Sound(hearing.time_of(first), hearing.time_of(last + 1), text))
         self.lived.heard.sort(key=lambda sound: sound.began)
         await self._tell()

@@ -1,6 +1,6 @@
 """Callers in a process of their own, so that many of them are a burden to no test's event loop and their CPU is known.
 
-usage: python -m tests.voice_callers SPEECH_SOCKET   (requests on standard input, answers on standard output: JSON lines)
+usage: python -m tests.voice_callers SPEECH_SOCKET   (requests on standard input, answers on standard output: JSON)
 """
 
 import asyncio
@@ -53,6 +53,10 @@ class RemoteCaller:
     async def hears(self, *words: str, within: float = 15.0) -> str:
         """As Caller.hears."""
         return await self._process.ask(self._number, "hears", *words, within=within)
+
+    async def hears_out(self, *, within: float = 15.0) -> str:
+        """As Caller.hears_out."""
+        return await self._process.ask(self._number, "hears_out", within=within)
 
     async def is_spoken_to(self, *, within: float = 15.0) -> float:
         """As Caller.is_spoken_to."""
@@ -116,7 +120,8 @@ class CallersProcess:
                 kind, message = answer.error
                 waiting.set_exception(_RAISED.get(kind, RuntimeError)(message))
         for waiting in self._waiting.values():
-            waiting.done() or waiting.set_exception(RuntimeError("the process of callers ended"))
+            if not waiting.done():
+                waiting.set_exception(RuntimeError("the process of callers ended"))
 
 
 _RAISED: dict[str, type[Exception]] = {"Unheard": Unheard, "TimeoutError": TimeoutError}
@@ -161,8 +166,8 @@ class _Host:
         caller = self._callers.get(request.caller)
         if request.do == "join":
             stack = self._stacks[request.caller] = AsyncExitStack()
-            joining = Caller.joined(*request.given, self._speech)
-            self._callers[request.caller] = await stack.enter_async_context(joining)
+            url, token = request.given
+            self._callers[request.caller] = await stack.enter_async_context(Caller.joined(url, token, self._speech))
             return None
         assert caller is not None
         if request.do == "leave":
