@@ -66,18 +66,22 @@ def _email(details: dict[str, Any]) -> str | None:
 
 
 async def opener_of(request: Request, resources: Resources) -> Opener:
-    """Who asks, once the call is counted. Raises Unauthenticated, Forbidden, OriginRefused and RateLimited."""
+    """Who asks. Raises Unauthenticated, Forbidden and OriginRefused."""
     public_key = request.headers.get(SITE_HEADER)
     if public_key is None:
         principal = await authenticate(resources.db, bearer_key(request))
         principal.require(Scope.REPLY)
-        await resources.limiter.admit_call(principal.tenant_id, None)
         return Opener(principal)
-    opener = await _visitor(resources, public_key, request.headers.get("origin", ""))
-    address = f"{opener.site and opener.site.id} {request.client.host if request.client else ''}"
-    caller = resources.hasher.hash(opener.principal.tenant_id, "address", address).hex()
+    return await _visitor(resources, public_key, request.headers.get("origin", ""))
+
+
+async def admit(request: Request, resources: Resources, opener: Opener) -> None:
+    """Count the call against its tenant and, from a site, the visitor's address. Raises RateLimited."""
+    caller = None
+    if opener.site is not None:
+        address = f"{opener.site.id} {request.client.host if request.client else ''}"
+        caller = resources.hasher.hash(opener.principal.tenant_id, "address", address).hex()
     await resources.limiter.admit_call(opener.principal.tenant_id, caller)
-    return opener
 
 
 async def _visitor(resources: Resources, public_key: str, origin: str) -> Opener:

@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request, Response
 from tenantry.api.common import EngineResources, TheSettings
 from tenantry.api.problems import problem, problems
 from tenantry.auth.principals import SCHEME
-from tenantry.channels.livekit_voice.callers import opener_of, preflight, share
+from tenantry.channels.livekit_voice.callers import admit, opener_of, preflight, share
 from tenantry.channels.livekit_voice.channel import TheVoice, VoiceChannel
 from tenantry.channels.livekit_voice.opening import Opened, open_call
 from tenantry.channels.livekit_voice.schemas import CallIn, CallOut
@@ -44,6 +44,7 @@ async def open_a_call(
     site's public key as `X-Tenantry-Site` in the place of an API key, from an origin of the site."""
     opener = await opener_of(request, resources)
     try:
+        await admit(request, resources, opener)
         transport = _transport(body, voice)
         opened = await open_call(resources, opener.inbound(body), transport, opener.site and opener.site.id)
         answer = _answer(opened, transport, voice, _socket_url(request, settings))
