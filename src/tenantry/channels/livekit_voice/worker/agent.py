@@ -5,6 +5,7 @@ from typing import Any, NoReturn, Protocol
 
 from livekit import rtc
 from livekit.agents import Agent, AgentSession, FlushSentinel, ModelSettings, TurnHandlingOptions, llm, vad
+from livekit.agents.tts import TTS
 
 from tenantry.channels.livekit_voice.worker.engines import Speech
 from tenantry.domain.speakable import SpeakableStream
@@ -25,9 +26,10 @@ class TurnAgent(Agent):
     """Answers by turns of the server, and says what is written in words that a voice can speak; transcripts stay as
     it is written."""
 
-    def __init__(self, answers: Answers, language: str) -> None:
-        super().__init__(instructions="")
+    def __init__(self, answers: Answers, engine: TTS[Any], language: str) -> None:
+        super().__init__(instructions="")  # pyright: ignore[reportUnknownMemberType]
         self._answers = answers
+        self._engine = engine
         self._language = language
 
     async def llm_node(
@@ -36,12 +38,10 @@ class TurnAgent(Agent):
         async for piece in self._answers.answer(chat_ctx):
             yield piece
 
-    async def tts_node(
-        self, text: AsyncIterable[str], model_settings: ModelSettings
-    ) -> AsyncGenerator[rtc.AudioFrame]:
+    async def tts_node(self, text: AsyncIterable[str], model_settings: ModelSettings) -> AsyncGenerator[rtc.AudioFrame]:
         sentences = self._speakable(text)
-        engine = self.session.tts
-        if engine is None or engine.capabilities.streaming:
+        engine = self._engine
+        if engine.capabilities.streaming:
             async for frame in Agent.default.tts_node(self, sentences, model_settings):
                 yield frame
             return

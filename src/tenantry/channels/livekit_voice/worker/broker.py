@@ -94,10 +94,10 @@ class Broker:
             try:
                 ticket = msgspec.json.decode(await reader.readline(), type=Asked).ticket
                 answer = await self._claimed(ticket)
-                if answer.claim is not None:
-                    await self._serve(ticket, answer, reader, writer)
-                else:
+                if answer.claim is None:
                     await _send(writer, answer)
+                else:
+                    await self._attend(ticket, answer.claim, reader, writer)
             finally:
                 writer.close()
 
@@ -111,17 +111,16 @@ class Broker:
         self._expected.discard(ticket)
         return Answer(claim)
 
-    async def _serve(
-        self, ticket: str, answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    async def _attend(
+        self, ticket: str, claim: Claim, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        assert answer.claim is not None
         left_in_order = False
         try:
-            await _send(writer, answer)
+            await _send(writer, Answer(claim))
             left_in_order = await reader.readline() == GOODBYE
         finally:
             if not left_in_order:
-                await asyncio.shield(asyncio.ensure_future(self._tell_lost(ticket, answer.claim)))
+                await asyncio.shield(asyncio.ensure_future(self._tell_lost(ticket, claim)))
 
     async def _tell_lost(self, ticket: str, claim: Claim) -> None:
         log.warning("call_process_lost", call_id=str(claim.call_id), claim=claim.claim)

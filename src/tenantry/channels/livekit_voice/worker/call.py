@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
-from contextvars import ContextVar
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,7 +14,6 @@ from livekit.agents import (
     AgentStateChangedEvent,
     CloseEvent,
     CloseReason,
-    SpeechCreatedEvent,
     UserInputTranscribedEvent,
     inference,
     llm,
@@ -26,14 +23,16 @@ from livekit.agents.voice import SpeechHandle
 from tenantry.channels.livekit_voice.worker import phrases
 from tenantry.channels.livekit_voice.worker.agent import TurnAgent, make_session, vad_silence
 from tenantry.channels.livekit_voice.worker.engines import EngineParts, Speech, speech_of
+from tenantry.channels.livekit_voice.worker.events import listen
 from tenantry.channels.livekit_voice.worker.line import SUMMARY, Line
+from tenantry.channels.livekit_voice.worker.sayings import Saying, Sayings
 from tenantry.channels.livekit_voice.worker.silence import SilenceWatch
 from tenantry.channels.livekit_voice.worker.turn import Turn
 from tenantry.channels.livekit_voice.worker.utterances import UtteranceReport
 from tenantry.client.call_session import CallSession, Claim
 from tenantry.client.errors import ApiError
 from tenantry.client.replies import Reply
-from tenantry.domain.call import EndReason, Utterance
+from tenantry.domain.call import EndReason
 from tenantry.domain.errors import CallEnded
 
 _BEAT_S = 2.0
@@ -42,9 +41,6 @@ _JOIN_S = 30.0  # and one who has never come, does not
 _FLUSH_S = 10.0
 
 log = structlog.get_logger(__name__)
-
-# Set where a speech is made, and so known to all that is done for it.
-_speech: ContextVar[SpeechHandle] = ContextVar("speech")
 
 
 class LineBroken(Exception):
@@ -65,17 +61,6 @@ async def run_call(claim: Claim, session: CallSession, line: Line, speech_socket
         await call.run()
 
 
-@dataclass(slots=True)
-class _Saying:
-    """What is being said: of a turn, or with its `turn_id`, or beside the turns. `delays` are of the caller's words that
-    it answers, in seconds by LiveKit's names."""
-
-    text: str = ""
-    turn: Turn | None = None
-    turn_id: UUID | None = None
-    delays: Mapping[str, Any] = field(default_factory=dict[str, Any])
-
-
 class _Call:
     def __init__(
         self, claim: Claim, session: CallSession, line: Line, speech: Speech, voice_session: AgentSession[None]
@@ -87,8 +72,7 @@ class _Call:
         self._voice_session = voice_session
         self._outcome: asyncio.Future[EndReason] = asyncio.get_running_loop().create_future()
         self._report = UtteranceReport(session)
-        self._position = claim.next_position
-        self._sayings: dict[str, _Saying] = {}
+        self._sayings = Sayings(voice_session, claim.next_position, self._report.add)
         self._told: set[str] = set()
         self._turns = 0
         self._silences = 0
@@ -100,13 +84,12 @@ class _Call:
     async def run(self) -> None:
         """See `run_call`."""
         voice_session = self._voice_session
-        voice_session.on("speech_created", self._speech_created)
-        voice_session.on("agent_state_changed", self._agent_changed)
-        voice_session.on("user_input_transcribed", self._transcribed)
-        voice_session.on("close", self._closed)
+        listen(voice_session, "agent_state_changed", self._agent_changed)
+        listen(voice_session, "user_input_transcribed", self._transcribed)
+        listen(voice_session, "close", self._closed)
         watch = SilenceWatch(voice_session, self._claim.voice.silence_s, self._silent)
         try:
-            await self._line.start(voice_session, TurnAgent(self, self._claim.language))
+            await self._line.start(voice_session, TurnAgent(self, self._speech.synthesis, self._claim.language))
             for work in (self._beat(), self._send_reports(), self._watch_line(), self._limit_time()):
                 self._do(work)
             self._open()
@@ -126,7 +109,7 @@ class _Call:
 
     async def answer(self, heard: llm.ChatContext) -> AsyncGenerator[str]:
         """The answer to what the caller has said and nobody was told of yet."""
-        speech = _speech.get()
+        speech = self._sayings.current()
         fresh = [item for item in heard.messages() if item.role == "user" and item.id not in self._told]
         self._told.update(item.id for item in fresh)
         words = " ".join(filter(None, (item.text_content for item in fresh))).strip()
@@ -135,7 +118,7 @@ class _Call:
         self._turns += 1
         key = f"{self._claim.call_id}-{self._claim.claim}-{self._turns}"
         turn = Turn(words, key, self._direct)
-        saying = self._sayings[speech.id] = _Saying(turn=turn, delays=dict(fresh[-1].metrics))
+        saying = self._sayings.of(speech, Saying(turn=turn, delays=dict(fresh[-1].metrics)))
         self._do(self._follow(turn, speech))
         async for piece in turn.pieces():
             saying.text += piece
@@ -177,32 +160,8 @@ class _Call:
         handle = self._voice_session.say(
             text, allow_interruptions=interruptible and self._claim.voice.interruptible, add_to_chat_ctx=True
         )
-        self._sayings[handle.id] = _Saying(text, turn_id=turn_id)
+        self._sayings.of(handle, Saying(text, turn_id=turn_id))
         return handle
-
-    def _speech_created(self, event: SpeechCreatedEvent) -> None:
-        _speech.set(event.speech_handle)
-        event.speech_handle.add_done_callback(self._spoken)
-
-    def _spoken(self, speech: SpeechHandle) -> None:
-        """A speech is over: heard to its end, in part, or not at all."""
-        saying = self._sayings.pop(speech.id, None)
-        if saying is None or not saying.text:
-            return
-        messages = [item for item in speech.chat_items if isinstance(item, llm.ChatMessage)]
-        heard = " ".join(filter(None, (message.text_content for message in messages))).strip()
-        metrics = dict(messages[0].metrics) if messages else {}
-        self._report.add(
-            Utterance(
-                position=self._position,
-                turn_id=saying.turn.turn_id if saying.turn else saying.turn_id,
-                said=saying.text,
-                heard=heard,
-                interrupted=speech.interrupted,
-                timings=_timings(saying.delays, metrics),
-            )
-        )
-        self._position += 1
 
     def _agent_changed(self, event: AgentStateChangedEvent) -> None:
         if event.new_state == "speaking":
@@ -310,18 +269,6 @@ class _Call:
             self._fail(error if isinstance(error, Exception) else LineBroken())
 
 
-def _timings(delays: Mapping[str, Any], metrics: Mapping[str, Any]) -> dict[str, float]:
-    """Milliseconds by stage, of LiveKit's seconds."""
-    taken = {
-        "end_of_turn": delays.get("end_of_turn_delay"),
-        "recognition": delays.get("transcription_delay"),
-        "first_text": metrics.get("llm_node_ttft"),
-        "first_audio": metrics.get("tts_node_ttfb"),
-        "voice_to_voice": metrics.get("e2e_latency"),
-    }
-    return {stage: seconds * 1000 for stage, seconds in taken.items() if seconds is not None}
-
-
 def _summary(conversation_id: UUID, reply: Reply) -> dict[str, Any]:
     return {
         "conversationId": str(conversation_id),
@@ -329,6 +276,6 @@ def _summary(conversation_id: UUID, reply: Reply) -> dict[str, Any]:
         "variables": dict(reply.variables),
         "missing": list(reply.missing),
         "fields": dict(reply.fields),
-        "toolCalls": [{"name": call.name, "status": call.status} for call in reply.tool_calls],
+        "toolCalls": [{"name": call.name, "status": call.output.get("status", "done")} for call in reply.tool_calls],
         "ended": reply.ended,
     }

@@ -9,6 +9,8 @@ from livekit import rtc
 from livekit.agents import Agent, AgentSession, JobContext
 from livekit.agents.voice.room_io import RoomOptions
 
+from tenantry.channels.livekit_voice.worker.events import listen
+
 SUMMARY = "conversation-summary"
 
 
@@ -46,9 +48,9 @@ class RoomLine:
         self._participant = participant
         self.changed = asyncio.Event()
         self.broken = False
-        self._room.on("participant_connected", self._moved)
-        self._room.on("participant_disconnected", self._moved)
-        self._room.on("disconnected", self._broke)
+        listen(self._room, "participant_connected", self._moved)
+        listen(self._room, "participant_disconnected", self._moved)
+        listen(self._room, "disconnected", self._broke)
 
     @property
     def caller_there(self) -> bool:
@@ -62,7 +64,9 @@ class RoomLine:
             close_on_disconnect=False,
         )
         # Without a session host: it would let whoever is in the room drive the session.
-        await session.start(agent, room=self._room, room_options=options, session_host=False, record=False)
+        await session.start(  # pyright: ignore[reportUnknownMemberType]
+            agent, room=self._room, room_options=options, session_host=False, record=False
+        )
 
     async def send(self, topic: str, message: Mapping[str, Any]) -> None:
         if self._room.isconnected():

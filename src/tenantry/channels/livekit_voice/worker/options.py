@@ -11,8 +11,8 @@ from tenantry.domain.errors import ConfigurationError
 class WorkerOptions:
     """One worker. `livekit_url` (ws:// or wss://) is where calls are, `server_url` the Tenantry server; `only` are the
     purposes and tags of the calls it takes, all where that is empty. It keeps `idle` call processes warm, takes no
-    call beyond `max_calls` or while the machine's `load` (of all cores, from 0 to 1) is reached, and ends a call
-    process above `memory_limit_mb` (0: never). When it ends it waits `drain_s` seconds for its calls. `port` is where
+    call beyond `max_calls` or while more than `load` of the machine's cores is busy (1: whatever that is), and ends a
+    call process above `memory_limit_mb` (0: never). When it ends it waits `drain_s` seconds for its calls. `port` is where
     its health is told: of every interface, or with 0 any free one of loopback."""
 
     livekit_url: str
@@ -20,14 +20,14 @@ class WorkerOptions:
     api_secret: str = field(repr=False)
     server_url: str
     worker_key: str = field(repr=False)
-    only: frozenset[str] = frozenset()
-    idle: int = 2
-    max_calls: int = 20
-    load: float = 0.9
-    memory_warn_mb: int = 150
-    memory_limit_mb: int = 0
-    drain_s: int = 1800
-    port: int = 0
+    only: frozenset[str]
+    idle: int
+    max_calls: int
+    load: float
+    memory_warn_mb: int
+    memory_limit_mb: int
+    drain_s: int
+    port: int
 
     @property
     def host(self) -> str:
@@ -35,11 +35,13 @@ class WorkerOptions:
         return "0.0.0.0" if self.port else "127.0.0.1"  # noqa: S104
 
 
-def worker_options(environment: Mapping[str, str], worker_key: str, only: frozenset[str] = frozenset()) -> WorkerOptions:
+def worker_options(
+    environment: Mapping[str, str], worker_key: str, only: frozenset[str] = frozenset()
+) -> WorkerOptions:
     """Options from `LIVEKIT_URL`, `LIVEKIT_API_KEY`, `LIVEKIT_API_SECRET`, `TENANTRY_URL` ("http://127.0.0.1:8080"
-    unless set), `TENANTRY_WORKER_IDLE`, `TENANTRY_WORKER_MAX_CALLS`, `TENANTRY_WORKER_LOAD`,
-    `TENANTRY_WORKER_MEMORY_WARN_MB`, `TENANTRY_WORKER_MEMORY_LIMIT_MB`, `TENANTRY_WORKER_DRAIN_S` and
-    `TENANTRY_WORKER_PORT`. `worker_key` is what the server knows workers by. Raises ConfigurationError."""
+    unless set), `TENANTRY_WORKER_IDLE` (2), `TENANTRY_WORKER_MAX_CALLS` (20), `TENANTRY_WORKER_LOAD` (1),
+    `TENANTRY_WORKER_MEMORY_WARN_MB` (150), `TENANTRY_WORKER_MEMORY_LIMIT_MB` (0), `TENANTRY_WORKER_DRAIN_S` (1800) and
+    `TENANTRY_WORKER_PORT` (0). `worker_key` is what the server knows workers by. Raises ConfigurationError."""
     missing = [name for name in ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET") if not environment.get(name)]
     if missing:
         raise ConfigurationError(
@@ -58,13 +60,13 @@ def worker_options(environment: Mapping[str, str], worker_key: str, only: frozen
         server_url=server_url,
         worker_key=worker_key,
         only=only,
-        idle=_number(environment, "IDLE", WorkerOptions.idle, 0, 100),
-        max_calls=_number(environment, "MAX_CALLS", WorkerOptions.max_calls, 1, 1000),
-        load=_share(environment, "LOAD", WorkerOptions.load),
-        memory_warn_mb=_number(environment, "MEMORY_WARN_MB", WorkerOptions.memory_warn_mb, 0, 1_000_000),
-        memory_limit_mb=_number(environment, "MEMORY_LIMIT_MB", WorkerOptions.memory_limit_mb, 0, 1_000_000),
-        drain_s=_number(environment, "DRAIN_S", WorkerOptions.drain_s, 0, 86_400),
-        port=_number(environment, "PORT", WorkerOptions.port, 0, 65_535),
+        idle=_number(environment, "IDLE", 2, 0, 100),
+        max_calls=_number(environment, "MAX_CALLS", 20, 1, 1000),
+        load=_share(environment, "LOAD", 1),
+        memory_warn_mb=_number(environment, "MEMORY_WARN_MB", 150, 0, 1_000_000),
+        memory_limit_mb=_number(environment, "MEMORY_LIMIT_MB", 0, 0, 1_000_000),
+        drain_s=_number(environment, "DRAIN_S", 1800, 0, 86_400),
+        port=_number(environment, "PORT", 0, 0, 65_535),
     )
 
 

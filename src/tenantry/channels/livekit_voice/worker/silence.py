@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from livekit.agents import AgentSession, AgentStateChangedEvent, UserStateChangedEvent
 
+from tenantry.channels.livekit_voice.worker.events import listen, unlisten
+
 
 class SilenceWatch:
     """Calls `on_silence` each time neither side has spoken for `after_s` seconds; an agent that thinks is not silent,
@@ -15,13 +17,13 @@ class SilenceWatch:
         self._after_s = after_s
         self._on_silence = on_silence
         self._timer: asyncio.TimerHandle | None = None
-        session.on("agent_state_changed", self._changed)
-        session.on("user_state_changed", self._changed)
+        listen(session, "agent_state_changed", self._changed)
+        listen(session, "user_state_changed", self._changed)
 
     def stop(self) -> None:
         """Notice nothing any more."""
-        self._session.off("agent_state_changed", self._changed)
-        self._session.off("user_state_changed", self._changed)
+        unlisten(self._session, "agent_state_changed", self._changed)
+        unlisten(self._session, "user_state_changed", self._changed)
         self._cancel()
 
     def _changed(self, _: AgentStateChangedEvent | UserStateChangedEvent) -> None:

@@ -12,6 +12,7 @@ from livekit.agents import AgentServer, JobExecutorType, JobRequest
 
 from tenantry.channels.livekit_voice.speech.launching import speech_server
 from tenantry.channels.livekit_voice.worker.broker import Broker
+from tenantry.channels.livekit_voice.worker.events import listen
 from tenantry.channels.livekit_voice.worker.forking import forget_secrets
 from tenantry.channels.livekit_voice.worker.job import CallProcess, answer_job, prepare
 from tenantry.channels.livekit_voice.worker.load import CpuLoad
@@ -21,6 +22,8 @@ from tenantry.client.errors import ApiError
 from tenantry.domain.errors import LiveKitUnavailable, TicketInvalid
 
 AGENT_NAME = "tenantry"
+# LiveKit's server gives no calls where every worker says 0.7 or more, and it is we who say when we are full.
+_FULL = 0.69
 _LEAVE_S = 2.0  # for call processes that are told to end before their calls do
 
 log = structlog.get_logger(__name__)
@@ -66,8 +69,8 @@ class Worker:
             port=options.port,
         )
         # It puts its key and secret into the environment when it starts.
-        self._server.on("worker_started", forget_secrets)
-        self._server.on("worker_registered", self._registered)
+        listen(self._server, "worker_started", forget_secrets)
+        listen(self._server, "worker_registered", self._registered)
         self._server.rtc_session(partial(answer_job, process), agent_name=AGENT_NAME, on_request=self._take)
 
     async def run(self) -> None:
@@ -107,7 +110,7 @@ class Worker:
         """Take the call, or leave it to another worker where it is not for us or we are full."""
         ticket, options = request.job.metadata, self._options
         calls = len(self._server.active_jobs) + self._taking
-        if calls >= options.max_calls or self._cpu.now >= options.load:
+        if calls >= options.max_calls or self._cpu.now > options.load:
             log.warning("call_refused", calls=calls, cpu=round(self._cpu.now, 2))
             return await request.reject(terminate=False)
         self._taking += 1
@@ -137,8 +140,9 @@ class Worker:
         return True
 
     def _load(self) -> float:
-        """From 0 to 1; LiveKit gives calls to workers by what is left of it."""
-        return min(max(self._cpu.now, len(self._server.active_jobs) / self._options.max_calls), 1.0)
+        """What LiveKit gives calls to workers by, the less loaded first."""
+        calls = len(self._server.active_jobs) / self._options.max_calls
+        return _FULL * min(max(self._cpu.now / self._options.load, calls), 1.0)
 
     def _registered(self, worker_id: str, _: object) -> None:
         log.info(
