@@ -41,13 +41,14 @@ _LEAST_LETTERS = 3
 _LEAD = re.compile(
     r"^(?:(?:no|nope|nah|wrong|sorry|that(?:'s| is|s)? (?:wrong|not (?:right|correct|it))|it(?:'s| is) wrong|not quite|"
     r"i (?:said|say|spell)|i meant?|actually|(?:it|that)(?:'s| is| should be|s)|again|once more|ok|okay|yes|yeah|yep|"
-    r"sure|well|so|oh|please|wait|(?:the|my) (?:e-?mail|mail)(?: address)?(?: is|'s)?|(?:you )?spell(?:ed|ing|t)?(?: it)?"
-    r"|(?:the )?(?:part|bit|name) before (?:the )?at(?: sign)?(?: is)?)\b[\s,.:]*)+",
+    r"sure|well|so|oh|please|wait|(?:the|my) (?:e-?mail|mail)(?: address)?(?: is|'s)?|"
+    r"(?:you )?spell(?:ed|ing|t)?(?: it)?|(?:the )?(?:part|bit|name) before (?:the )?at(?: sign)?(?: is)?)\b[\s,.:]*)+",
     re.I,
 )
 _WITH_A_LETTER = re.compile(
     r"\b(\w+),? (?:spelled |spelt |written )?with an? ([a-z])\b(?: (?:and )?not an? [a-z]\b)?", re.I
 )
+_SAID_TWICE = re.compile(r"\b([a-z]{3,})(?: \1)+\b")
 _DOT_COM = re.compile(r"\b(?:dot[ -]?|\. ?)(?:calm|come|comm|con|kom|com)\b", re.I)
 _PROVIDERS = ("gmail", "hotmail", "yahoo", "outlook", "icloud", "aol")
 _PROVIDER_WORDS = re.compile(r"\b(?:(g|gee|jee) mail|(hot) mail|(out) look|(i|eye) cloud|(ya) ?(?:who|hoo))\b", re.I)
@@ -60,9 +61,12 @@ _WITHOUT_SIGN = re.compile(
 _GLUED = re.compile(r"([a-z0-9._-]{2,}?)at([a-z0-9-]{3,}\.[a-z.]{2,})", re.I)
 _HEARD_FOR_AT = frozenset({"it", "et", "add", "had", "hat", "that", "ad", "and", "act", "app"})
 _ENDS_LIKE_AT = re.compile(r"^(\w{2,}?)(?:at|et|it|ed|ad)$", re.I)
-_SAYS_NOTHING = frozenset(
-    ["no", "nope", "nah", "yes", "yeah", "yep", "yup", "right", "correct", "wrong", "ok", "okay", "that's", "that", "thats", "it", "it's", "its", "is", "this", "what", "sorry", "fine", "good", "sure", "exactly", "not", "me", "my", "email", "mail", "address", "the", "please", "thanks", "thank", "you", "uh", "um", "well", "so", "oh", "huh", "pardon", "hello", "hi"]
+_EMPTY_WORDS = (
+    "no nope nah yes yeah yep yup right correct wrong ok okay that's that thats it it's its is this what sorry fine "
+    "good sure exactly not me my email mail address the please thanks thank you uh um well so oh huh pardon hello hi "
+    "skip again once more try "
 )
+_SAYS_NOTHING = frozenset(_EMPTY_WORDS.split())
 _CODE_PART = re.compile(r"[A-Za-z0-9]|[A-Z]{1,4}|(?=\w*\d)[A-Za-z0-9]{1,12}")
 
 
@@ -118,7 +122,7 @@ def mend_email(text: str) -> str:
     """What was recognised of an answer that is an e-mail address, lower case, with what is often misheard put right:
     "Market example dot calm." is "mark at example dot com"."""
     text = _LEAD.sub("", re.sub(r"[,;:.!?]+(?=\s|$)", "", text)).lower()
-    text = _WITH_A_LETTER.sub(_with_letter, letters(text))
+    text = _SAID_TWICE.sub(r"\1", _WITH_A_LETTER.sub(_with_letter, letters(text)))
     text = _PROVIDER_WORDS.sub(lambda found: _PROVIDER_OF[(found.lastindex or 1) - 1], text)
     text = _DOT_COM.sub(".com", text).replace(" .com", ".com").strip()
     text = _BARE_PROVIDER.sub(r"at \1.com", text)

@@ -71,7 +71,8 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
         Intent.PARDON,
         _whole(
             r"what|huh|sorry|pardon(?: me)?|come again|excuse me|(?:i )?(?:do not|don'?t|didn'?t) (?:understand|"
-            r"get (?:it|that))|what do you mean|(?:can|could) you repeat(?: (?:the question|that|it))?|"
+            r"get (?:it|that))|what do you mean|what did you (?:just )?say|"
+            r"(?:can|could) you repeat(?: (?:the question|that|it))?|"
             r"say (?:that|it) again|repeat"
         ),
     ),
