@@ -24,19 +24,18 @@ export function CallPage({ link }: { link: CallLink }) {
           {ongoing && state.answeredAt !== null && <time>{durationOf(now - state.answeredAt)}</time>}
         </header>
         <Orb state={state} actions={actions} />
-        {state.phase === "failed" && state.problem ? (
-          <Failure problem={state.problem} onRetry={actions.call} />
-        ) : (
+        {state.phase === "failed" && state.problem && <Failure problem={state.problem} onRetry={actions.call} />}
+        {state.phase === "consent" && (
+          <Consent text={state.consentText ?? ""} onAgree={actions.agree} onDecline={actions.decline} />
+        )}
+        {state.phase !== "failed" && state.phase !== "consent" && (
           <div className="status">
-            {/* Read out as it changes; the detail below counts seconds and is not. */}
+            {/* Read out as it changes; the detail counts seconds and is not. */}
             <p className="status-line" role="status">
               {statusOf(state)}
             </p>
             <p className="status-detail">{detailOf(state, now)}</p>
           </div>
-        )}
-        {state.phase === "consent" && (
-          <Consent text={state.consentText ?? ""} onAgree={actions.agree} onDecline={actions.decline} />
         )}
         {ongoing && <Controls state={state} actions={actions} />}
       </section>

@@ -3,6 +3,12 @@ import type { CallState } from "./state.ts";
 
 const STATES: Record<AgentState, string> = { listening: "Listening", thinking: "Thinking", speaking: "Speaking" };
 
+const HINTS: Record<AgentState, string> = {
+  listening: "Just speak.",
+  thinking: "One moment, please.",
+  speaking: "You can interrupt at any time.",
+};
+
 const ENDINGS: Record<string, string> = {
   caller_left: "You hung up.",
   goodbye: "You said goodbye to each other.",
@@ -48,9 +54,9 @@ export function detailOf(state: CallState, now: number): string {
       return state.late ? "We keep trying; you can stay on the line." : "You will be greeted in a moment.";
     case "live":
       if (state.notice) return state.notice;
-      return state.muted ? "You are muted: nobody hears you." : "You can interrupt at any time.";
+      return state.muted ? "You are muted: nobody hears you." : HINTS[state.agentState];
     case "reconnecting":
-      return `The connection was lost ${seconds(now - (state.lostAt ?? now))} ago. Please stay on the line.`;
+      return `The connection was lost ${ago(now - (state.lostAt ?? now))}. Please stay on the line.`;
     case "ended":
       return ENDINGS[state.endReason ?? ""] ?? "";
     case "consent":
@@ -81,7 +87,8 @@ export function durationOf(ms: number): string {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
 
-function seconds(ms: number): string {
-  const whole = Math.max(0, Math.round(ms / 1000));
-  return whole === 1 ? "1 second" : `${whole} seconds`;
+function ago(ms: number): string {
+  const whole = Math.round(ms / 1000);
+  if (whole < 1) return "just now";
+  return whole === 1 ? "1 second ago" : `${whole} seconds ago`;
 }

@@ -108,7 +108,8 @@ export class LiveKitTransport implements Transport {
   private async write(reader: TextStreamReader, identity: string): Promise<void> {
     const attributes = reader.info.attributes ?? {};
     const id = attributes["lk.segment_id"] ?? reader.info.id;
-    const role = identity === this.room.localParticipant.identity ? "caller" : "agent";
+    const mine = attributes["lk.transcribed_track_id"] === this.publication?.trackSid;
+    const role = mine || identity === this.room.localParticipant.identity ? "caller" : "agent";
     let text = "";
     for await (const piece of reader) {
       text += piece;
