@@ -6,6 +6,7 @@ from collections.abc import Callable
 from tenantry.cli.prove.agent_cases import AGENT_CASES
 from tenantry.cli.prove.bulk_cases import BULK_CASES
 from tenantry.cli.prove.calendar_cases import CALENDAR_CASES
+from tenantry.cli.prove.call_cases import CALL_CASES
 from tenantry.cli.prove.case import ALLOWED, FORBIDDEN, NOT_FOUND, ONLY_OWN, Case, listing, word
 from tenantry.cli.prove.connection_cases import CONNECTION_CASES
 from tenantry.cli.prove.contact_cases import CONTACT_CASES
@@ -243,5 +244,7 @@ CASES: dict[str, Case] = {
     "PUT /api/v1/limits": Case(
         Scope.LIMITS_WRITE, _change_budget, FORBIDDEN, FORBIDDEN, frozenset({403, 422}), tenants_too=False
     ),
+    # Before the contacts, with which calls go.
+    **CALL_CASES,
     **CONTACT_CASES,
 }

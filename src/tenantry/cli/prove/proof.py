@@ -4,6 +4,7 @@ import aiohttp
 import structlog
 
 from tenantry.cli.prove import (
+    calls,
     connections,
     exports,
     feeds,
@@ -68,6 +69,7 @@ async def _attack(runtime: Runtime, estate: Estate, run_id: str, found: list[Cro
         wire = Wire(session)
         world = await settle(wire, world)
         world = await connections.connect(runtime.resources, world)
+        world = await calls.call(db, runtime.resources.vault, world)
         await _lose_track(db, world)
         # First of all: what an intruder sends becomes the intruder's own.
         found += await exports.attack(wire, world)
