@@ -24,7 +24,7 @@ class Recogniser:
     """Writes down what is said with errors, the same ones for one seed."""
 
     rng: random.Random
-    errors: float = 0.12
+    errors: float = 0.3
 
     @classmethod
     def of(cls, seed: int) -> "Recogniser":

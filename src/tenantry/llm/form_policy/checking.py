@@ -130,8 +130,8 @@ def _part_of_email(turn: Turn, variable: Variable, message: Message, value: str)
     local, _, domain = value.rpartition("@")
     if not part:
         return None
-    if other := turn.language.speech.domain(part):
-        found = read_emails(f"{local}@{other}", turn.language, True) if local else []
+    if local and (other := turn.language.speech.domain(part)):
+        found = read_emails(f"{local}@{other}", turn.language, True)
     else:
         found = read_emails(f"{part} at {domain}", turn.language, True)
         if found and local:

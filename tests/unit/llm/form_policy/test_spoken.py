@@ -119,6 +119,8 @@ async def test_a_yes_however_it_is_said_confirms(agreed: str) -> None:
         ("market at example dot com", "no it's mark", MARKS),
         ("jane dot smith at example dot com", "no it's smyth with a y", "jane.smyth@example.com"),
         ("jane dot smith at example dot com", "no S M Y T H", "jane.smyth@example.com"),
+        ("jane dot smith at example dot com", "no j a n e dot s m y t h", "jane.smyth@example.com"),
+        ("el dot stone at example dot com", "no lima dot sierra tango oscar november echo", "l.stone@example.com"),
     ],
 )
 async def test_a_correction_replaces_what_was_heard_and_is_read_back_too(
@@ -141,6 +143,14 @@ async def test_a_no_takes_the_address_back(refused: str) -> None:
     await talk.say("market example dot com")
     assert "once more" in await talk.say(refused)
     assert talk.value("email") is None
+
+
+async def test_a_goodbye_agrees_to_nothing() -> None:
+    talk = await asked_for_email()
+    await talk.say("market example dot com")
+    await talk.say("okay goodbye")
+    assert talk.ended
+    assert not talk.known["email"].confirmed
 
 
 async def test_after_two_failed_tries_it_is_spelt_and_the_domain_is_kept() -> None:

@@ -27,6 +27,7 @@ _ALPHABET = (
     "quebec romeo sierra tango uniform victor whiskey whisky xray x-ray yankee zulu"
 )
 _ALPHABET_WORDS = {word: word[0] for word in _ALPHABET.split()}
+_OF_THE_ALPHABET = re.compile(rf"\b(?:{'|'.join(_ALPHABET_WORDS)})\b")
 # What single letters are written as, where there are other letters around them.
 _LETTER_SOUNDS = {
     "ay": "a", "bee": "b", "be": "b", "see": "c", "sea": "c", "dee": "d", "ef": "f", "eff": "f", "gee": "g",
@@ -55,8 +56,9 @@ _PROVIDER_WORDS = re.compile(r"\b(?:(g|gee|jee) mail|(hot) mail|(out) look|(i|ey
 _PROVIDER_OF = ("gmail", "hotmail", "outlook", "icloud", "yahoo")
 _BARE_PROVIDER = re.compile(rf"(?:\bat|@) ?({'|'.join(_PROVIDERS)})$", re.I)
 _SIGN = re.compile(r"@|\bat\b|\bat sign\b", re.I)
+_TOP = "com|org|net|edu|gov|info|biz|io|app|dev|co|us|uk|de|fr|es|it|nl|eu|ca|au|ie|nz|in|example|test"
 _WITHOUT_SIGN = re.compile(
-    r"(?P<local>.*\S)\s+(?P<domain>[a-z0-9-]+(?:(?: dot |\.)[a-z0-9-]+)*(?: dot |\.)[a-z]{2,6})$", re.I
+    rf"(?P<local>.*\S)\s+(?P<domain>[a-z0-9-]+(?:(?: dot |\.)[a-z0-9-]+)*(?: dot |\.)(?:{_TOP}))$", re.IGNORECASE
 )
 _GLUED = re.compile(r"([a-z0-9._-]{2,}?)at([a-z0-9-]{3,}\.[a-z.]{2,})", re.I)
 _HEARD_FOR_AT = frozenset({"it", "et", "add", "had", "hat", "that", "ad", "and", "act", "app"})
@@ -122,6 +124,9 @@ def mend_email(text: str) -> str:
     """What was recognised of an answer that is an e-mail address, lower case, with what is often misheard put right:
     "Market example dot calm." is "mark at example dot com"."""
     text = _LEAD.sub("", re.sub(r"[,;:.!?]+(?=\s|$)", "", text)).lower()
+    if len(_OF_THE_ALPHABET.findall(text)) >= _LEAST_LETTERS:
+        # One alone is a name or a place, but not before others: "Lima dot Sierra Tango …".
+        text = _OF_THE_ALPHABET.sub(lambda found: _ALPHABET_WORDS[found[0]], text)
     text = _SAID_TWICE.sub(r"\1", _WITH_A_LETTER.sub(_with_letter, letters(text)))
     text = _PROVIDER_WORDS.sub(lambda found: _PROVIDER_OF[(found.lastindex or 1) - 1], text)
     text = _DOT_COM.sub(".com", text).replace(" .com", ".com").strip()
@@ -168,7 +173,7 @@ def domain(part: str) -> str:
     """The domain that a part of an e-mail address is, "at example dot org" or "dot org"; empty where it is none."""
     plain = re.sub(r"^(?:(?:at|the domain|domain|the part after the at|is)\s+)+", "", part).replace(" dot ", ".")
     plain = plain.replace(" dash ", "-")
-    return plain if re.fullmatch(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}", plain) else ""
+    return plain if re.fullmatch(rf"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:{_TOP})", plain) else ""
 
 
 def with_part(local: str, part: str) -> str:
