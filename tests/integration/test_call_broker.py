@@ -1,7 +1,6 @@
 """The broker: what call processes get of it, and what it does when one dies."""
 
 import asyncio
-import os
 import stat
 import sys
 from collections.abc import AsyncIterator
@@ -122,7 +121,7 @@ async def test_the_end_of_the_worker_loses_its_calls(broker: Broker, server: Ser
 
 
 async def test_nobody_else_on_the_machine_can_ask_it(path: Path) -> None:
-    assert stat.S_IMODE(os.stat(path.parent).st_mode) == 0o700
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
 async def test_nonsense_is_not_answered(server: Server, path: Path) -> None:
