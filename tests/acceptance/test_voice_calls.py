@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -22,6 +23,7 @@ from tests.voice_caller import Experience
 
 MARK, JON = "mark@peterei.example", "jon@peterei.example"
 AGAIN_S = 8.0  # from a killed process to the first word of the next one
+ADA = Seller("one two three Main Street, Springfield", "123 Main Street", "Next Tuesday at three p.m.", "ada")
 SURVEY = AgentDefinition(
     name="Survey Desk",
     greeting="Hello, this is the survey desk.",
@@ -32,9 +34,8 @@ SURVEY = AgentDefinition(
     functions=(Function(name="set_appointment", description="Book a survey.", variables=("property_address",)),),
 )
 STORY = (
-    "Before we begin I would like to explain how a survey works. First somebody walks through every room. "
-    "Then they look at the roof and at the cellar. After that they write a long report with many pictures. "
-    "What is the address of the property?"
+    "Before we begin I want to explain how it works. Somebody walks through every room, looks at the roof, and writes "
+    "a long report with many pictures. What is the address of the property?"
 )
 
 
@@ -54,8 +55,14 @@ async def worker(world: VoiceWorld) -> AsyncIterator[Worker]:
 
 @pytest.fixture(scope="module")
 async def harbour(world: VoiceWorld) -> str:
-    """The key of another tenant."""
+    """The key of a tenant."""
     return await world.new_tenant("harbour")
+
+
+@pytest.fixture(scope="module")
+async def quarry(world: VoiceWorld) -> str:
+    """The key of another tenant."""
+    return await world.new_tenant("quarry")
 
 
 async def agent_of(world: VoiceWorld, key: str, definition: AgentDefinition) -> str:
@@ -81,9 +88,8 @@ async def test_an_appointment_made_by_voice_is_in_the_calendar_of_the_agents_own
     phone = await world.call(key, agentId=str((await own_agent(world, key)).id))
     await phone.caller.hears("assistant", "visit to value your property")
     await phone.caller.says("I want to sell my house.")
-    seller = Seller("one two three Main Street, Springfield", "Next Tuesday at three p.m.", "ada")
-    assert "Tuesday" in await books(phone.caller, seller)
-    await phone.caller.says("No, thank you. Goodbye.")
+    assert "Tuesday" in await books(phone.caller, ADA)
+    await phone.caller.says("Goodbye.")
     await phone.caller.hears("bye")
     await phone.caller.is_left()
     record = await phone.ended()
@@ -120,23 +126,22 @@ TIMES = ("nine a.m.", "ten a.m.", "two p.m.", "three p.m.")
 
 
 async def test_eight_calls_of_two_tenants_keep_apart_and_one_that_is_killed_goes_on(
-    world: VoiceWorld, worker: Worker, harbour: str
+    world: VoiceWorld, worker: Worker, harbour: str, quarry: str
 ) -> None:
-    peterei = world.server.key("tenant key")
-    agents = {key: await agent_of(world, key, SURVEY) for key in (peterei, harbour)}
-    keys = [peterei, harbour] * 4
+    agents = {key: await agent_of(world, key, SURVEY) for key in (quarry, harbour)}
+    keys = [quarry, harbour] * 4
     sellers = [
-        Seller(f"It is {number + 2} {street}, Springfield", f"Next Tuesday at {TIMES[number // 2]}")
+        Seller(f"{number + 2} {street}, Springfield", f"{number + 2} {street}", f"Next Tuesday at {TIMES[number // 2]}")
         for number, street in enumerate(STREETS)
     ]
     before = worker.talking()
-    victim = await world.call(peterei, agentId=agents[peterei])
-    await victim.caller.hears("survey desk")
+    victim = await world.call(quarry, agentId=agents[quarry])
+    await victim.caller.hears_out(within=30)
     (pid,) = worker.talking() - before
     others = await asyncio.gather(*(world.call(key, agentId=agents[key]) for key in keys[1:]))
 
     async def talk(phone: Phone, seller: Seller) -> None:
-        await phone.caller.hears("survey desk", within=30)
+        await phone.caller.hears_out(within=30)
         await phone.caller.says("I need a survey.")
         await books(phone.caller, seller)
 
@@ -150,13 +155,16 @@ async def test_eight_calls_of_two_tenants_keep_apart_and_one_that_is_killed_goes
     lives = [await phone.caller.lived() for phone in phones]
     again = next(sound for sound in lives[0].heard if sound.began > killed)
     assert again.began - killed < AGAIN_S, again
-    for number, (record, lived) in enumerate(zip(records, lives, strict=True)):
+    said = [text.text for text in lives[0].transcripts if text.final and text.identity != lives[0].identity]
+    assert "Sorry, we were cut off." in said
+    assert sum("What is the address" in text for text in said) == 1
+    for street, record, lived in zip(STREETS, records, lives, strict=True):
         lines = " ".join(f"{line.said} {line.heard}" for line in record.lines)
         texts = " ".join(text.text for text in lived.transcripts)
-        for words in (lines, lived.words(), texts, str(lived.summaries)):
-            strangers = [street for street in STREETS if street.split()[0].lower() in words.lower()]
-            assert strangers == [STREETS[number]], words
-    for key, mine in ((peterei, (0, 2, 4, 6)), (harbour, (1, 3, 5, 7))):
+        for words in (lines, texts, str(lived.summaries)):
+            assert _streets(words) == [street], words
+        assert set(_streets(lived.words())) <= {street}
+    for key, mine in ((quarry, (0, 2, 4, 6)), (harbour, (1, 3, 5, 7))):
         appointments = await booked(world, key)
         for number in mine:
             assert STREETS[number] in appointments[str(records[number].call.conversation_id)]
@@ -165,16 +173,21 @@ async def test_eight_calls_of_two_tenants_keep_apart_and_one_that_is_killed_goes
     assert {record.call.end_reason for record in ended} == {EndReason.CALLER_LEFT}
 
 
+def _streets(words: str) -> list[str]:
+    """Whose words these are, by the first word of their address."""
+    return [street for street in STREETS if re.search(rf"\b{street.split()[0]}\b", words, re.IGNORECASE)]
+
+
 async def _talk_through_a_kill(phone: Phone, seller: Seller, pid: int) -> float:
     """Book, but lose the agent's process once it knows the address; when that was, in monotonic seconds."""
     await phone.caller.says("I need a survey.")
-    await phone.caller.hears("address", within=30)
+    await phone.caller.hears_out(within=30)
     await phone.caller.says(seller.address)
     await phone.caller.hears_out(within=30)
     os.kill(pid, signal.SIGKILL)
     killed = time.monotonic()
-    await phone.caller.hears("cut off", within=30)
-    assert "What is the address" not in await books(phone.caller, seller)
+    await phone.caller.is_spoken_to(within=30)
+    await books(phone.caller, seller)
     return killed
 
 
@@ -184,7 +197,7 @@ async def test_who_speaks_into_a_long_reply_is_listened_to_and_only_what_was_hea
     question = replace(SURVEY.variables[0], question=STORY)
     talker = replace(SURVEY, name="Talker", variables=(question,))
     phone = await world.call(harbour, agentId=await agent_of(world, harbour, talker))
-    await phone.caller.hears("survey desk")
+    await phone.caller.hears_out()
     await phone.caller.says("I need a survey.")
     await phone.caller.is_spoken_to()
     await phone.caller.says("Stop, please. I have a question about the price of the survey.", over=True)
@@ -211,6 +224,6 @@ async def test_who_says_nothing_is_asked_and_then_bidden_goodbye(
 ) -> None:
     voice = Voice(silence_s=3, silences=1, silence_prompt="Can you hear me?", goodbye="I will hang up now. Goodbye.")
     phone = await world.call(harbour, agentId=await agent_of(world, harbour, replace(SURVEY, name="S", voice=voice)))
-    await phone.caller.hears("survey desk", "can you hear me", "hang up now", within=30)
+    await phone.caller.hears("can you hear me", "hang up now", within=30)
     await phone.caller.is_left()
     assert (await phone.ended()).call.end_reason is EndReason.SILENCE

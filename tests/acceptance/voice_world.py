@@ -97,10 +97,12 @@ class VoiceWorld:
     async def open_call(self, key: str, **body: Any) -> dict[str, Any]:
         """What the server answers to who opens a call."""
         headers = {"Authorization": f"Bearer {key}"}
-        async with aiohttp.ClientSession(self.server.url, headers=headers) as session:
-            async with session.post("/api/livekit/token", json=body) as answer:
-                assert answer.status == 200, await answer.text()
-                return await answer.json()
+        async with (
+            aiohttp.ClientSession(self.server.url, headers=headers) as session,
+            session.post("/api/livekit/token", json=body) as answer,
+        ):
+            assert answer.status == 200, await answer.text()
+            return await answer.json()
 
     async def call(self, key: str, **body: Any) -> Phone:
         """Open a call and join it."""
