@@ -21,7 +21,9 @@ WINDOW_S = 60.0
 RETRY_REDIS_S = 5.0
 FEED_PER_MINUTE = 20
 HOOK_PER_MINUTE = 120
-Kind = Literal["contact", "member", "tenant", "feed", "hook"]
+CALLS_PER_MINUTE = 600
+CALLER_PER_MINUTE = 60
+Kind = Literal["contact", "member", "tenant", "feed", "hook", "calls", "caller"]
 # The tenant comes first, so that no two tenants ever share a window.
 Key = tuple[UUID, Kind, UUID | str]
 
@@ -128,6 +130,14 @@ class RateLimiter:
         """Count one call of a calendar's provider, named by the hash of its ticket. Raises RateLimited."""
         await self._admit([Asked((tenant_id, "hook", hook), HOOK_PER_MINUTE)])
 
+    async def admit_call(self, tenant_id: UUID, caller: str | None) -> None:
+        """Count one call that is opened; `caller` is a keyed hash of the site and the address that it is opened from.
+        Raises RateLimited."""
+        asked = [Asked((tenant_id, "calls", ""), CALLS_PER_MINUTE)]
+        if caller is not None:
+            asked.append(Asked((tenant_id, "caller", caller), CALLER_PER_MINUTE))
+        await self._admit(asked)
+
     async def _admit(self, asked: list[Asked]) -> None:
         if not asked:
             return
@@ -204,4 +214,6 @@ _WHOSE: dict[Kind, str] = {
     "tenant": "messages a minute for this tenant",
     "feed": "requests a minute for this feed",
     "hook": "calls a minute about this calendar",
+    "calls": "calls opened in a minute for this tenant",
+    "caller": "calls opened in a minute from this address",
 }

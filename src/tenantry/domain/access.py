@@ -55,13 +55,20 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
 @dataclass(frozen=True, slots=True)
 class Principal:
     """The holder of an API key: a member of a tenant or, with no `member_id`, the tenant itself. `scopes` are those of
-    the key that the member's role allows."""
+    the key that the member's role allows. With `conversation_id` it is a caller, whose call is the `key_id`, and that
+    conversation is all that they may speak in."""
 
     tenant: Tenant
     key_id: UUID
     member_id: UUID | None
     role: Role | None
     scopes: frozenset[Scope]
+    conversation_id: UUID | None = None
+
+    @classmethod
+    def of_call(cls, tenant: Tenant, call_id: UUID, conversation_id: UUID) -> "Principal":
+        """The caller of a call, who may speak in its conversation and nothing else."""
+        return cls(tenant, call_id, None, None, frozenset({Scope.REPLY}), conversation_id)
 
     @property
     def tenant_id(self) -> UUID:
@@ -71,6 +78,8 @@ class Principal:
     @property
     def actor(self) -> str:
         """How the audit log names the principal."""
+        if self.conversation_id is not None:
+            return f"call:{self.key_id}"
         return f"member:{self.member_id}" if self.member_id else f"key:{self.key_id}"
 
     @property

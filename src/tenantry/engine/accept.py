@@ -191,6 +191,8 @@ async def _met(tx: TenantTx, talk: Talk, definitions: Definitions) -> _Met:
 
 async def _talk(tx: TenantTx, inbound: Inbound, resources: Resources) -> _Met:
     hasher, definitions = resources.hasher, resources.definitions
+    if inbound.principal.conversation_id not in (None, inbound.conversation_id):
+        raise NotFound
     if inbound.conversation_id is not None:
         found = await conversations.lock(tx, inbound.conversation_id, sees_only=inbound.principal.sees_only)
         if found is None:

@@ -16,6 +16,7 @@ from tenantry.calendars.settle import Settler
 from tenantry.calendars.sync import Syncer
 from tenantry.calendars.watching import watching_at
 from tenantry.calendars.worker import calendar_jobs
+from tenantry.channels.livekit_voice.channel import VoiceChannel
 from tenantry.credentials.connection_store import ConnectionStore
 from tenantry.credentials.connections import ConnectionKeeper
 from tenantry.credentials.consents import Connecting
@@ -48,6 +49,7 @@ class Runtime:
     jobs: Mapping[str, Handler]
     syncer: Syncer
     telemetry: Telemetry
+    voice: VoiceChannel
 
 
 @asynccontextmanager
@@ -60,6 +62,7 @@ async def open_runtime(settings: Settings) -> AsyncGenerator[Runtime]:
         models, outbound = Models(settings.model, ProviderKeys(vault), policy), OutboundHttp(policy)
         keeper, oauth = ConnectionKeeper(vault), OAuth(settings.calendars, outbound)
         connections = ConnectionStore(opened.db, keeper, oauth)
+        voice = VoiceChannel.of(settings.voice, master)
         providers = ConnectedProviders(settings.calendars, outbound, connections)
         sides = RemoteSides(providers, mails=settings.mail is not None)
         try:
@@ -85,10 +88,10 @@ async def open_runtime(settings: Settings) -> AsyncGenerator[Runtime]:
             settler = Settler(opened.db, sides, poll=poll)
             syncer = Syncer(opened.db, sides, poll, resources.watching)
             handlers = calendar_jobs(settler, resources.choosing, Invitations.of(opened.db, settings))
-            yield Runtime(settings, opened.db, resources, engine, handlers, syncer, telemetry)
+            yield Runtime(settings, opened.db, resources, engine, handlers, syncer, telemetry, voice)
         finally:
             await connections.close()
-            await asyncio.gather(models.close(), outbound.close(), limiter.close())
+            await asyncio.gather(models.close(), outbound.close(), limiter.close(), voice.close())
 
 
 def _measure(telemetry: Telemetry, db: Database, engine: Engine) -> None:

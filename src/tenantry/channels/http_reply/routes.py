@@ -11,12 +11,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from tenantry.api.common import AllModels, Db
 from tenantry.api.problems import problems
+from tenantry.api.reply_stream import STREAM, reply_json, stream_reply
 from tenantry.api.sse import sse_response
 from tenantry.auth.principals import CanEditAgents, CanReadAgents, CanReply, bearer_key
 from tenantry.channels.http_reply.asked import ASKED, read_body
 from tenantry.channels.http_reply.health import health_of
 from tenantry.channels.http_reply.schemas import ConfigIn, ConfigOut, HealthOut, ReplyIn, ReplyOut
-from tenantry.channels.http_reply.stream import STREAM, reply_json, stream_reply
 from tenantry.domain.access import Principal, Scope
 from tenantry.domain.agent import AgentDefinition, AgentRecord
 from tenantry.domain.agent_validation import validate_definition

@@ -174,7 +174,7 @@ async def dispatched(tx: TenantTx, call_id: UUID, *, not_since: timedelta) -> in
     """Note that an agent is asked for; which dispatch it is, or None when one was within that time."""
     return await tx.value(
         "UPDATE calls SET dispatches = dispatches + 1, dispatched_at = now() "
-        f"WHERE tenant_id = $1 AND id = $2 AND {_LIVE} AND (dispatched_at IS NULL OR dispatched_at < now() - $3) "
+        f"WHERE tenant_id = $1 AND id = $2 AND {_LIVE} AND (dispatched_at IS NULL OR dispatched_at < now() - $3::interval) "
         "RETURNING dispatches",
         tx.tenant_id,
         call_id,

@@ -1,0 +1,154 @@
+"""The wire between the server and the processes that speak for calls, in camel case."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from tenantry.domain.call import EndReason, Transport
+from tenantry.domain.voice import Voice
+
+_IN = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
+_OUT = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+_Milliseconds = Annotated[float, Field(ge=0, le=3_600_000, allow_inf_nan=False)]
+_Spoken = Annotated[str, Field(max_length=20_000)]
+
+
+class TicketIn(BaseModel):
+    """A ticket as its job carries it."""
+
+    model_config = _IN
+    ticket: Annotated[str, Field(max_length=500)]
+
+
+class LostIn(TicketIn):
+    """The claim whose process is dead."""
+
+    claim: Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+class TicketOut(BaseModel):
+    """What the ticket is for: the purpose of its call, and its agent's tags."""
+
+    kinds: tuple[str, ...]
+
+
+class SpeechKeysOut(BaseModel):
+    """The keys of the speech engines; null for those that need none."""
+
+    recognition: str | None
+    speech: str | None
+
+
+class UnspokenOut(BaseModel):
+    """A reply that the caller was not told of."""
+
+    model_config = _OUT
+    turn_id: UUID
+    text: str
+
+
+class ClaimOut(BaseModel):
+    """A call that is the claimant's to speak for by `callToken`, until another claim. `greeting` is what to say first,
+    empty where that was said; `unspoken` what to repeat after it; `nextPosition` the first free one for utterances;
+    `endsInS` the seconds that the call may still take."""
+
+    model_config = _OUT
+    call_id: UUID
+    call_token: str
+    claim: int
+    conversation_id: UUID
+    room: str
+    participant: str
+    transport: Transport
+    agent_name: str
+    language: str
+    voice: Voice
+    keys: SpeechKeysOut
+    greeting: str
+    unspoken: UnspokenOut | None
+    next_position: int
+    ends_in_s: float
+
+
+class SaidIn(BaseModel):
+    """What the caller said. The same words under the same key are one turn of the call."""
+
+    model_config = _IN
+    message: str
+    idempotency_key: Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class UtteranceIn(BaseModel):
+    """What the agent said at a position of the call and what of it the caller heard; `timings` are milliseconds by
+    stage."""
+
+    model_config = _IN
+    position: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    turn_id: UUID | None = None
+    said: _Spoken
+    heard: _Spoken
+    interrupted: bool = False
+    timings: Annotated[Mapping[Annotated[str, Field(max_length=40)], _Milliseconds], Field(max_length=20)] = {}
+
+
+class BeatIn(BaseModel):
+    """Whether the caller is in the call, and whether the agent was heard."""
+
+    model_config = _IN
+    caller_there: bool
+    answered: bool
+
+
+class BeatOut(BaseModel):
+    """Why the call is to end, if it is."""
+
+    model_config = _OUT
+    hang_up: EndReason | None
+
+
+class EndIn(BaseModel):
+    """Why the call is over."""
+
+    model_config = _IN
+    reason: EndReason
+
+
+class CallIn(BaseModel):
+    """Whom a call is for. Routing finds the agent by `purpose` and `metadata`, which are looked at when the call is
+    opened and not kept, unless `agentId` names it. `user_id` and the `email` of `user_details` identify the contact for
+    an API key; from a browser they are only told to routing. `time_zone` in the metadata is the contact's (IANA).
+    `transport` "websocket" takes this server's own socket where LiveKit is set up too."""
+
+    model_config = ConfigDict(
+        populate_by_name=True,
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"purpose": "support", "metadata": {"time_zone": "Europe/London"}},
+                {"user_id": "customer-17", "user_details": {"email": "ada@example.com"}, "transport": "websocket"},
+            ]
+        },
+    )
+    purpose: Annotated[str, Field(max_length=64)] | None = None
+    agent_id: Annotated[UUID | None, Field(alias="agentId")] = None
+    user_id: str | None = None
+    user_details: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
+    transport: Transport | None = None
+
+
+class CallOut(BaseModel):
+    """Where the caller goes: a LiveKit room of their own with a token for it, or this server's WebSocket. The token
+    is good for two minutes. `consentText` is what to tell them before they are recorded; null where they are not."""
+
+    model_config = _OUT
+    server_url: str
+    room_name: str
+    participant_name: str
+    participant_token: str
+    transport: Transport
+    call_id: UUID
+    consent_text: str | None
