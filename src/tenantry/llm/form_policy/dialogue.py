@@ -8,6 +8,7 @@ from tenantry.llm.form_policy.appointments import heard_about_appointment, heard
 from tenantry.llm.form_policy.codes import heard_code, take_code, without_code
 from tenantry.llm.form_policy.collection import acknowledge, ask, books, next_variable, note_values, skip
 from tenantry.llm.form_policy.confirmation import corrections, heard_confirmation, named_wrong, read_back
+from tenantry.llm.form_policy.greeting import greeting_of
 from tenantry.llm.form_policy.handing_over import heard_hand_off
 from tenantry.llm.form_policy.language import Intent
 from tenantry.llm.form_policy.message import Message, read_message
@@ -156,10 +157,12 @@ def _all_done(turn: Turn) -> bool:
 
 
 def _greet(turn: Turn) -> bool:
-    """Begin with the greeting where nothing was said before."""
-    began = bool(turn.request.state) or any(message.role == "assistant" for message in turn.request.messages)
-    if not began:
-        turn.lines.append(turn.agent.greeting.strip() or turn.phrase("greeting", agent=turn.agent.name))
+    """Begin with the greeting where nothing was said before, but on a call, which was begun with it; whether it is the
+    contact's first message."""
+    earlier = turn.request.messages[:-1]
+    began = bool(turn.request.state) or any(m.role == ("user" if turn.spoken else "assistant") for m in earlier)
+    if not began and not turn.spoken:
+        turn.lines.append(greeting_of(turn.agent))
     return not began
 
 

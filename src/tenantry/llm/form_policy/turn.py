@@ -8,10 +8,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tenantry.domain.agent import Variable, VariableType
+from tenantry.domain.conversation import VOICE
 from tenantry.domain.tools import ToolCallRequest
 from tenantry.domain.values import VariableValue
 from tenantry.domain.wall_time import ZONES
-from tenantry.llm.base import ModelEvent, ModelRequest, QuickReplies, StateSaved, TextDelta, VariableNoted
+from tenantry.llm.base import (
+    ConversationEnded,
+    ModelEvent,
+    ModelRequest,
+    QuickReplies,
+    StateSaved,
+    TextDelta,
+    VariableNoted,
+)
 from tenantry.llm.form_policy.language import Clock, Language
 from tenantry.llm.form_policy.languages import load_language
 from tenantry.llm.form_policy.readers.amounts import say_money
@@ -32,7 +41,8 @@ APPOINTMENT_TOOLS = frozenset({SET, CHECK, MOVE, CANCEL})
 
 
 class Turn:
-    """What is known, and what is to be said, noted and called in this step."""
+    """What is known, and what is to be said, noted and called in this step. `spoken` tells that the contact speaks and
+    hears; `ended` that they are done."""
 
     def __init__(self, request: ModelRequest) -> None:
         self.request = request
@@ -50,6 +60,8 @@ class Turn:
         self.quick: tuple[str, ...] = ()
         self.call: ToolCallRequest | None = None
         self.progress = False
+        self.spoken = request.channel == VOICE
+        self.ended = False
         self._notes: dict[str, VariableValue | None] = {}
 
     def _settle_zone(self) -> None:
@@ -238,6 +250,8 @@ class Turn:
         if self.quick and self.call is None:
             yield QuickReplies(self.quick)
         yield StateSaved(save_state(self.state))
+        if self.ended:
+            yield ConversationEnded()
         if self.call is not None:
             yield self.call
 

@@ -78,10 +78,12 @@ PHRASES: dict[str, tuple[str, ...]] = {
     ),
     "welcome": ("You're welcome!", "My pleasure!"),
     "bye": ("Thank you, and goodbye!", "Goodbye, and have a nice day!"),
-    "bye_open": (
-        "Thank you, goodbye! I still need {labels}; write again any time and we go on from here.",
-        "Goodbye! Nothing is booked yet; write again any time and we go on from here.",
+    "bye_open": ("Thank you, goodbye! I still need {labels}; come back any time and we go on from here.",),
+    "bye_unbooked": (
+        "Goodbye! Nothing is booked yet; I still need {labels}. Come back any time and we go on from here.",
+        "Goodbye! Nothing is booked yet. Come back any time and we go on from here.",
     ),
+    "bye_unmoved": ("Goodbye! Nothing was changed: your appointment is still {when}.",),
     "anything_else": ("Is there anything else I can do for you?", "Anything else?"),
     "when": (
         "When would suit you? Any day or time you like.",
