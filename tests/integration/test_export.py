@@ -120,14 +120,14 @@ async def test_an_export_is_sent_while_it_is_made(tenant: TenantForTest, runtime
             "FROM generate_series(1, 2000) AS number",
             tenant.id,
         )
-    pieces = [len(piece) async for piece in export_tenant(runtime.db, tenant.id, "test")]
+    pieces = [len(piece) async for piece in export_tenant(runtime.db, runtime.resources.vault, tenant.id, "test")]
     assert sum(pieces) > 2_000_000
     assert max(pieces) < 500_000
 
 
 async def test_who_goes_away_leaves_no_connection_behind(tenant: TenantForTest, runtime: Runtime) -> None:
     in_use = runtime.db.connections_in_use()
-    pieces = export_tenant(runtime.db, tenant.id, "test")
+    pieces = export_tenant(runtime.db, runtime.resources.vault, tenant.id, "test")
     reading = asyncio.create_task(anext(pieces))
     while runtime.db.connections_in_use() == in_use and not reading.done():
         await asyncio.sleep(0)

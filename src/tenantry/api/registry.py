@@ -14,6 +14,7 @@ from tenantry.api.audit.routes import router as audit
 from tenantry.api.calendars.feeds import router as calendar_feeds
 from tenantry.api.calendars.routes import router as calendars
 from tenantry.api.calendars.webhooks import router as calendar_webhooks
+from tenantry.api.calls.routes import router as calls
 from tenantry.api.connections.calendars import router as connection_calendars
 from tenantry.api.connections.callback import router as oauth_callback
 from tenantry.api.connections.routes import router as connections
@@ -26,6 +27,7 @@ from tenantry.api.memory.routes import router as memory
 from tenantry.api.providers.routes import router as providers
 from tenantry.api.routing.routes import router as routing
 from tenantry.api.secrets.routes import router as secrets
+from tenantry.api.sites.routes import router as sites
 from tenantry.api.turns.routes import router as turns
 from tenantry.api.usage.routes import router as usage
 
@@ -43,6 +45,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     memory,
     conversations,
     turns,
+    calls,
+    sites,
     calendars,
     calendar_feeds,
     calendar_webhooks,

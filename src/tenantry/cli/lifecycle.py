@@ -73,7 +73,7 @@ def _print(receipt: Receipt) -> None:
 
 
 def tenant_export(slug: Slug, file: Path, home: Home = None) -> None:
-    """Write all data of a tenant into a zip of JSON Lines, as of one moment, without secrets."""
+    """Write all data of a tenant into a zip of JSON Lines and recordings, as of one moment, without secrets."""
     run(_tenant_export(settings_for(home), slug, file))
 
 
@@ -85,7 +85,7 @@ async def _tenant_export(settings: Settings, slug: str, file: Path) -> None:
         # For its owner alone: it holds what people said.
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as out:
-            async for piece in export_tenant(installation.db, tenant.id, OPERATOR):
+            async for piece in export_tenant(installation.db, installation.vault, tenant.id, OPERATOR):
                 out.write(piece)
             written = out.tell()
     partial.replace(file)

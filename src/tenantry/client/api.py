@@ -8,6 +8,7 @@ import aiohttp
 from tenantry.client.agents import Agents
 from tenantry.client.audit import AuditLog
 from tenantry.client.calendar import Calendar
+from tenantry.client.calls import Calls
 from tenantry.client.connections import Connections
 from tenantry.client.contacts import Contacts
 from tenantry.client.conversations import Conversations
@@ -21,6 +22,7 @@ from tenantry.client.replies import Replies
 from tenantry.client.routing import Routing
 from tenantry.client.secrets import Secrets
 from tenantry.client.sharing import Sharing
+from tenantry.client.sites import Sites
 from tenantry.client.templates import Templates
 from tenantry.client.transport import Transport
 from tenantry.client.turns import Turns
@@ -36,6 +38,7 @@ class TenantryClient:
         self.agents = Agents(transport)
         self.audit = AuditLog(transport)
         self.calendar = Calendar(transport)
+        self.calls = Calls(transport)
         self.connections = Connections(transport)
         self.contacts = Contacts(transport)
         self.conversations = Conversations(transport)
@@ -49,6 +52,7 @@ class TenantryClient:
         self.routing = Routing(transport)
         self.secrets = Secrets(transport)
         self.sharing = Sharing(transport)
+        self.sites = Sites(transport)
         self.templates = Templates(transport)
         self.turns = Turns(transport)
         self.usage = Usage(transport)

@@ -29,6 +29,8 @@ class Scope(StrEnum):
     CONTACTS_WRITE = "contacts:write"
     TENANT_EXPORT = "tenant:export"
     AUDIT_READ = "audit:read"
+    SITES_READ = "sites:read"
+    SITES_WRITE = "sites:write"
 
 
 READING = frozenset(
@@ -42,6 +44,7 @@ READING = frozenset(
         Scope.USAGE_READ,
         Scope.CONTACTS_READ,
         Scope.AUDIT_READ,
+        Scope.SITES_READ,
     }
 )
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {

@@ -1,9 +1,11 @@
 """Calls: a room, a caller, and one process at a time that speaks for the agent."""
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from statistics import median
 from typing import Literal
 from uuid import UUID
 
@@ -79,6 +81,38 @@ class Utterance:
     interrupted: bool
     timings: Mapping[str, float]
     created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallerWords:
+    """What the caller said in one go: the message of the turn with this number in its conversation."""
+
+    turn_id: UUID
+    number: int
+    text: str
+    said_at: datetime
+
+
+def in_order(words: Sequence[CallerWords], utterances: Sequence[Utterance]) -> list[CallerWords | Utterance]:
+    """Both sides of a call, each in its order, as they followed each other: what the caller said stands before what the
+    agent answered it, and after all that the agent said before."""
+    waiting, found = deque(words), list[CallerWords | Utterance]()
+    numbers = {each.turn_id: each.number for each in words}
+    for utterance in utterances:
+        answered = numbers.get(utterance.turn_id, -1) if utterance.turn_id else -1
+        while waiting and waiting[0].number <= answered:
+            found.append(waiting.popleft())
+        found.append(utterance)
+    return [*found, *waiting]
+
+
+def typical_timings(utterances: Sequence[Utterance]) -> dict[str, float]:
+    """The median of each stage's milliseconds, over the utterances that have it."""
+    stages: dict[str, list[float]] = {}
+    for utterance in utterances:
+        for stage, took in utterance.timings.items():
+            stages.setdefault(stage, []).append(took)
+    return {stage: round(median(took), 1) for stage, took in sorted(stages.items())}
 
 
 @dataclass(frozen=True, slots=True)

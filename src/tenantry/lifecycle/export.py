@@ -1,4 +1,4 @@
-"""A tenant as a zip of JSON Lines, made while it is sent."""
+"""A tenant as a zip of JSON Lines, and of what was recorded of its calls, made while it is sent."""
 
 import asyncio
 import io
@@ -11,9 +11,12 @@ from uuid import UUID
 
 import msgspec
 
+from tenantry.credentials.call_recordings import CallRecordings
+from tenantry.credentials.vault import Vault
+from tenantry.domain.errors import SealedValueUnreadable
 from tenantry.storage import export
-from tenantry.storage.repositories import audit, tenants
-from tenantry.storage.tenancy import Database
+from tenantry.storage.repositories import audit, recordings, tenants
+from tenantry.storage.tenancy import Database, TenantTx
 
 FORMAT = "tenantry-export"
 FORMAT_VERSION = 1
@@ -46,10 +49,10 @@ class _Outbox(io.RawIOBase):
         return taken
 
 
-async def export_tenant(db: Database, tenant_id: UUID, by: str) -> AsyncGenerator[bytes]:
-    """The zip, piece by piece: a file `table.jsonl` for each table, then `manifest.json` with the format's version and
-    how many rows each file has. All of it is as of one moment; no seal and no hash is in it. `by` is who asks, as
-    `kind:id`. Raises ExportRunning before the first piece."""
+async def export_tenant(db: Database, vault: Vault, tenant_id: UUID, by: str) -> AsyncGenerator[bytes]:
+    """The zip, piece by piece: a file `table.jsonl` for each table and `recordings/ID.ogg` for each call that was
+    recorded, then `manifest.json` with the format's version and how much each file has. All of it is as of one moment;
+    no seal and no hash is in it. `by` is who asks, as `kind:id`. Raises ExportRunning before the first piece."""
     # Before the first row leaves, and not in the snapshot, which only reads.
     async with db.tenant(tenant_id) as tx:
         await audit.record(tx, actor=by, action="tenant.exported", target=f"tenant:{tenant_id}")
@@ -58,24 +61,55 @@ async def export_tenant(db: Database, tenant_id: UUID, by: str) -> AsyncGenerato
         exported_at = datetime.now(UTC)
         outbox = _Outbox()
         manifest: list[dict[str, Any]] = []
+        recorded: list[dict[str, Any]] = []
         with zipfile.ZipFile(outbox, "w", zipfile.ZIP_DEFLATED) as archive:
-            for of in await export.tables(tx):
-                name, rows = f"{of.table.name}.jsonl", 0
-                with archive.open(name, "w", force_zip64=True) as file:
-                    async with aclosing(export.lines(tx, of)) as found:
-                        async for lines in found:
-                            rows += len(lines)
-                            # Deflating takes milliseconds, during which others are to be answered.
-                            await asyncio.to_thread(file.write, ("\n".join(lines) + "\n").encode())
-                            if outbox.waiting() >= _CHUNK:
-                                yield outbox.take()
-                manifest.append({"table": of.table.name, "file": name, "rows": rows, "left_out": of.left_out})
+            for files in (_tables(tx, archive, manifest), _recordings(tx, vault, archive, recorded)):
+                async with aclosing(files):
+                    async for _ in files:
+                        if outbox.waiting() >= _CHUNK:
+                            yield outbox.take()
             about = {
                 "format": FORMAT,
                 "version": FORMAT_VERSION,
                 "tenant": {"id": tenant.id, "slug": tenant.slug, "name": tenant.name},
                 "exported_at": exported_at,
                 "tables": manifest,
+                "recordings": recorded,
             }
             archive.writestr(MANIFEST, msgspec.json.format(msgspec.json.encode(about)))
     yield outbox.take()
+
+
+async def _tables(tx: TenantTx, archive: zipfile.ZipFile, manifest: list[dict[str, Any]]) -> AsyncGenerator[None]:
+    """Write every table, with a pause after some rows each."""
+    for of in await export.tables(tx):
+        name, rows = f"{of.table.name}.jsonl", 0
+        with archive.open(name, "w", force_zip64=True) as file:
+            async with aclosing(export.lines(tx, of)) as found:
+                async for lines in found:
+                    rows += len(lines)
+                    # Deflating takes milliseconds, during which others are to be answered.
+                    await asyncio.to_thread(file.write, ("\n".join(lines) + "\n").encode())
+                    yield
+        manifest.append({"table": of.table.name, "file": name, "rows": rows, "left_out": of.left_out})
+
+
+async def _recordings(
+    tx: TenantTx, vault: Vault, archive: zipfile.ZipFile, manifest: list[dict[str, Any]]
+) -> AsyncGenerator[None]:
+    """Write every recording, with a pause after each piece. A piece that no key opens is left out and counted, since
+    it must not keep the rest from being exported."""
+    opening = CallRecordings(vault)
+    for call_id in await recordings.recorded_calls(tx):
+        name, size, unreadable = f"recordings/{call_id}.ogg", 0, 0
+        # Not deflated: what is encoded does not get smaller.
+        with archive.open(zipfile.ZipInfo(name), "w", force_zip64=True) as file:
+            for piece in await recordings.of_call(tx, call_id):
+                try:
+                    audio = await opening.audio(tx, piece)
+                except SealedValueUnreadable:
+                    unreadable += 1
+                    continue
+                size += file.write(audio)
+                yield
+        manifest.append({"call_id": call_id, "file": name, "bytes": size, "unreadable_pieces": unreadable})

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
-from tenantry.api.common import Db
+from tenantry.api.common import Db, EngineResources
 from tenantry.api.lifecycle.schemas import TenantRetentionModel
 from tenantry.api.problems import problems
 from tenantry.auth.principals import CanEditContacts, CanExport, CanReadContacts
@@ -44,15 +44,18 @@ async def change_retention(body: TenantRetentionModel, who: CanEditContacts, db:
     "/export",
     response_class=StreamingResponse,
     responses={
-        200: {"content": {"application/zip": {}}, "description": "JSON Lines by table, and a manifest."},
+        200: {
+            "content": {"application/zip": {}},
+            "description": "JSON Lines by table, recordings by call, and a manifest.",
+        },
         **problems(ExportRunning),
     },
 )
-async def export(who: CanExport, db: Db) -> StreamingResponse:
+async def export(who: CanExport, db: Db, resources: EngineResources) -> StreamingResponse:
     """All of the tenant's data as of one moment, as a zip; for the tenant's keys, owners and admins. No sealed secret
     and no hash is in it."""
     _require_whole_tenant(who)
-    pieces = export_tenant(db, who.tenant_id, who.actor)
+    pieces = export_tenant(db, resources.vault, who.tenant_id, who.actor)
     # Before the answer begins, so that what keeps it from being made is a problem and not a broken file.
     first = await anext(pieces)
     headers = {"Content-Disposition": f'attachment; filename="{who.tenant.slug}.zip"'}

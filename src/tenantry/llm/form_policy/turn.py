@@ -99,6 +99,18 @@ class Turn:
         """The noted values that were not read back yet."""
         return [v for v in self.agent.variables if v.name in self.known and not self.known[v.name].confirmed]
 
+    def exact(self, variable: Variable, value: Any) -> bool:
+        """Whether a value was heard that has to be right to the letter: what the contact is reached by, and ids."""
+        if variable.type is VariableType.TEXT:
+            return self.spoken and isinstance(value, str) and self.language.speech.code(value) == value
+        return self.spoken and variable.type in {VariableType.EMAIL, VariableType.PHONE}
+
+    @property
+    def checking(self) -> Variable | None:
+        """The noted value that was just read back by itself."""
+        asked = self.agent.variable(self.state.asked) if self.state.expecting == "check" else None
+        return asked if asked is not None and asked.name in self.known else None
+
     # What is noted
 
     def note(self, variable: Variable, value: Any, heard: str, *, confirmed: bool) -> None:

@@ -7,8 +7,9 @@ from uuid import UUID
 
 import msgspec
 
-from tenantry.domain.call import Call, CallStatus, EndReason, Transport, Utterance
+from tenantry.domain.call import Call, CallerWords, CallStatus, EndReason, Transport, Utterance
 from tenantry.domain.conversation import EventType
+from tenantry.storage.repositories import conversations
 from tenantry.storage.tenancy import Row, TenantTx
 
 _timings = msgspec.json.Decoder(dict[str, float])
@@ -82,12 +83,10 @@ async def create(tx: TenantTx, new: NewCall) -> None:
 async def get(tx: TenantTx, call_id: UUID, *, sees_only: UUID | None, lock: bool = False) -> Call | None:
     """The call, if it is to be seen; with `lock` nobody else changes it until the transaction ends."""
     row = await tx.row(
-        f"SELECT {_COLUMNS} {_FROM} WHERE k.tenant_id = $1 AND k.id = $2 "
-        "AND ($3::uuid IS NULL OR c.owner_member_id IS NULL OR c.owner_member_id = $3)"
-        + (" FOR UPDATE OF k" if lock else ""),
+        f"SELECT {_COLUMNS} {_FROM} WHERE {conversations.VISIBLE} AND k.id = $3" + (" FOR UPDATE OF k" if lock else ""),
         tx.tenant_id,
-        call_id,
         sees_only,
+        call_id,
     )
     return _call_from(row, tx.tenant_id) if row else None
 
@@ -111,8 +110,7 @@ async def list_page(
 ) -> Sequence[Call]:
     """Calls, the newest first; with `live` only those that are not over (True) or that are (False)."""
     rows = await tx.rows(
-        f"SELECT {_COLUMNS} {_FROM} WHERE k.tenant_id = $1 "
-        "AND ($2::uuid IS NULL OR c.owner_member_id IS NULL OR c.owner_member_id = $2) "
+        f"SELECT {_COLUMNS} {_FROM} WHERE {conversations.VISIBLE} "
         "AND ($3::boolean IS NULL OR (k.status <> 'ended') = $3) AND ($4::uuid IS NULL OR k.conversation_id = $4) "
         "AND ($5::uuid IS NULL OR k.id < $5) ORDER BY k.id DESC LIMIT $6",
         tx.tenant_id,
@@ -248,6 +246,21 @@ async def utterances(tx: TenantTx, call_id: UUID) -> Sequence[Utterance]:
         )
         for row in rows
     ]
+
+
+async def caller_words(tx: TenantTx, call: Call) -> Sequence[CallerWords]:
+    """All that the caller said in the call, in order: what came in its conversation while it lasted."""
+    rows = await tx.rows(
+        "SELECT t.id, t.number, m.content, t.received_at FROM turns t JOIN messages m "
+        "ON m.tenant_id = t.tenant_id AND m.turn_id = t.id AND m.role = 'contact' "
+        "WHERE t.tenant_id = $1 AND t.conversation_id = $2 AND t.received_at >= $3 "
+        "AND ($4::timestamptz IS NULL OR t.received_at <= $4) ORDER BY t.number",
+        tx.tenant_id,
+        call.conversation_id,
+        call.created_at,
+        call.ended_at,
+    )
+    return [CallerWords(*row.values()) for row in rows]
 
 
 async def unspoken(tx: TenantTx, call: Call) -> tuple[UUID, str] | None:

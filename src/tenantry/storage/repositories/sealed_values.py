@@ -22,6 +22,7 @@ COLUMNS = (
     SealedColumn("secrets", "sealed", "owner_member_id", "secret"),
     SealedColumn("connections", "sealed", "owner_member_id", "connection"),
     SealedColumn("consents", "sealed_verifier", "owner_member_id", "consent"),
+    SealedColumn("call_recordings", "sealed", None, "recording"),
 )
 
 

@@ -122,7 +122,9 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
         _whole(
             r"(?:good ?bye|bye|bye[ -]bye|see you(?: (?:later|then|soon|there))?|see ya|cheers|ciao|"
             r"take care|have a (?:nice|good|great) (?:day|one|evening|weekend)|talk (?:to you )?later|"
-            r"(?:no[,.]? |nothing[,.]? )?that'?s (?:all|it)(?: for now| from me| i need(?:ed)?)?|i(?:'m|"
+            r"(?:no[,.]? |nothing[,.]? )?(?:(?:thanks|thank you)[,.]? )?(?:i think )?that(?:'?s| is|'?ll be| will be) "
+            r"(?:all|it|everything)(?: for now| from me| i need(?:ed)?)?|"
+            r"(?:no[,.]? )?nothing (?:else|more)(?: for now)?|i(?:'m|"
             r" am) done|we(?:'re| are) done)"
             r"(?:[,.! ]+(?:bye|"
             r"thanks|thank you|see you))*"

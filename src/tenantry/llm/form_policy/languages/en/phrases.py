@@ -40,6 +40,17 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "is": ("the {label} is {value}",),
     "is_short": ("{label}: {value}",),
     "read_back_time": ("and the appointment would be {when}",),
+    "check": (
+        "I have the {label} as {value}. Is that right?",
+        "Please say yes or no: the {label} is {value}. Is that right?",
+    ),
+    "say_once_more": ("Sorry about that. Please say the {label} once more, slowly.",),
+    "spell": ("Sorry, I still do not have it. Please spell the {label}, letter by letter, such as M as in Mike.",),
+    "spell_email": (
+        "Sorry, I still do not have it. Please spell the part before the at, letter by letter, such as M as in Mike.",
+    ),
+    "spell_phone": ("Sorry, I still do not have it. Please say the {label} digit by digit.",),
+    "or_leave_out": ("Or say skip, and we go on without it.",),
     "what_is_wrong": (
         "Sorry about that. What should I change?",
         "Which part is wrong? For example, say: the street is Oak.",

@@ -1,0 +1,1 @@
+"""Sites over HTTP: where calls may be opened from in a browser."""
