@@ -1,5 +1,5 @@
-"""What a call costs and how long its caller waits: memory, CPU, the greeting, and the delay from voice to voice, measured
-on the audio of real calls at a real LiveKit server; without keys, all speech on this machine.
+"""What a call costs and how long its caller waits: memory, CPU, the greeting, and the delay from voice to voice, on the
+audio of real calls at a real LiveKit server; without keys, all speech on this machine.
 
 usage: python -m bench.voice
 """

@@ -12,7 +12,7 @@ import psutil
 from bench.voice_processes import CpuMeter, Memory, call_processes, memory, roles
 from tenantry.client import TenantryClient
 from tenantry.client.calls import CallRecord
-from tenantry.domain.agent import AgentDefinition, Variable
+from tenantry.domain.agent import AgentDefinition, Variable, VariableType
 from tests.acceptance.voice_world import Phone, VoiceWorld, Worker
 from tests.voice_caller import Unheard
 from tests.voice_callers import RemoteCaller
@@ -28,7 +28,9 @@ SAYS = (
 AGENT = AgentDefinition(
     name="Bench",
     greeting="Hello, tell me about your house.",
-    variables=tuple(Variable(name=f"fact_{number}", question="And what else?") for number in range(1, 41)),
+    variables=tuple(
+        Variable(f"fact_{number}", VariableType.TEXT, question="And what else?") for number in range(1, 41)
+    ),
 )
 
 

@@ -41,11 +41,13 @@ async def until_warm(worker: Worker) -> None:
     """Wait until the worker has as many idle processes as it keeps, and they have nothing left to do."""
     before: Mapping[int, float] = {}
     while True:
-        in_a_call, waiting = call_processes(worker)
-        now = {process.pid: cpu_seconds(process) for process in waiting}
-        if not in_a_call and len(now) == IDLE and now == before:
-            return
-        before = now
+        # One that ends just now is asked for in vain.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            in_a_call, waiting = call_processes(worker)
+            now = {process.pid: cpu_seconds(process) for process in waiting}
+            if not in_a_call and len(now) == IDLE and now == before:
+                return
+            before = now
         await asyncio.sleep(_POLL_S)
 
 
