@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 import structlog.testing
 
-from tenantry.cli.prove import connections
+from tenantry.cli.prove import calls, connections
 from tenantry.cli.prove.case import ALLOWED
 from tenantry.cli.prove.cases import CASES
 from tenantry.cli.prove.http import Wire
@@ -43,7 +43,8 @@ async def world(runtime: Runtime, url: str) -> AsyncGenerator[World]:
     try:
         made = await make_world(runtime.db, estate, new_run_id())
         async with aiohttp.ClientSession(url) as session:
-            yield await settle(Wire(session), made)
+            spoken = await settle(Wire(session), made)
+        yield await calls.call(runtime.db, runtime.resources.vault, spoken)
     finally:
         await estate.remove(runtime.db)
 
@@ -57,6 +58,8 @@ def things(*parties: Party) -> Mapping[str, Sequence[UUID]]:
         "conversation": [party.conversation_id for party in parties],
         "turn": [party.turn_id for party in parties],
         "provider": [party.provider_id for party in parties],
+        "call": [party.call_id for party in parties],
+        "site": [party.site_id for party in parties],
         "member": members,
         "cursor": [party.agent_id for party in parties],
     }

@@ -1,7 +1,6 @@
 """The broker: what call processes get of it, and what it does when one dies."""
 
 import asyncio
-import os
 import stat
 import sys
 from collections.abc import AsyncIterator
@@ -10,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tenantry.channels.livekit_voice.worker.broker import Broker, claimed_call
+from tenantry.channels.livekit_voice.worker.broker import Broker, BrokerGone, claimed_call
 from tenantry.client.call_session import Claim
 from tenantry.client.errors import ApiError
 from tests.integration.test_voice_engines import CLAIM
@@ -111,18 +110,33 @@ async def test_a_process_that_is_killed_is_told_of_at_once_even_by_a_server_that
     await process.wait()
 
 
-async def test_the_end_of_the_worker_loses_its_calls(broker: Broker, server: Server) -> None:
+async def test_a_worker_that_ends_makes_its_processes_leave_and_loses_their_calls(
+    broker: Broker, server: Server
+) -> None:
     broker.expect("ticket")
+    left = asyncio.Event()
+
+    async def speak(path: Path) -> None:
+        async with claimed_call(path, "ticket"):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                left.set()
+
     async with broker.listening() as path:
-        call = claimed_call(path, "ticket")
-        await call.__aenter__()
+        speaking = asyncio.create_task(speak(path))
+        while not server.claims:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
+        await broker.dismiss()
+        with pytest.raises(BrokerGone):
+            await asyncio.wait_for(speaking, 5)
+    assert left.is_set()
     assert server.losses.get_nowait() == ("ticket", 1)
-    with pytest.raises(ConnectionError):
-        await call.__aexit__(None, None, None)
 
 
 async def test_nobody_else_on_the_machine_can_ask_it(path: Path) -> None:
-    assert stat.S_IMODE(os.stat(path.parent).st_mode) == 0o700
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
 async def test_nonsense_is_not_answered(server: Server, path: Path) -> None:

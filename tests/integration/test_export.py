@@ -10,6 +10,7 @@ from uuid import UUID
 
 import aiohttp
 
+from tenantry.cli.prove import calls
 from tenantry.cli.prove.http import Wire
 from tenantry.cli.prove.seeding import settle
 from tenantry.cli.prove.world import Estate, make_world, new_run_id
@@ -57,6 +58,7 @@ async def test_an_export_has_every_row_of_its_tenant_and_no_secret(
         world = await make_world(runtime.db, estate, new_run_id())
         async with aiohttp.ClientSession(url) as session:
             world = await settle(Wire(session), world)
+            world = await calls.call(runtime.db, runtime.resources.vault, world)
             tenant_id, key = world.a.tenant_id, world.a.own.key
             archive = await downloaded(session, key)
         assert archive.testzip() is None
@@ -78,6 +80,13 @@ async def test_an_export_has_every_row_of_its_tenant_and_no_secret(
         assert {row["tenant_id"] for name, rows in read.items() if name != "tenants" for row in rows} == {
             str(tenant_id)
         }
+        recorded = {each["file"]: each for each in manifest["recordings"]}
+        for party in world.a.parties:
+            name = f"recordings/{party.call_id}.ogg"
+            audio = archive.read(name)
+            assert audio == f"Recorded {party.word}".encode()
+            assert (recorded[name]["bytes"], recorded[name]["unreadable_pieces"]) == (len(audio), 0)
+        assert len(recorded) == len(world.a.parties)
         whole = b"\n".join(archive.read(name) for name in archive.namelist()).decode()
         assert all(party.word in whole for party in world.a.parties)
         secret = await sealed_of(session_home, tenant_id)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import aiohttp
 
-from tenantry.cli.prove import connections
+from tenantry.cli.prove import calls, connections
 from tenantry.cli.prove.http import Wire
 from tenantry.cli.prove.seeding import settle
 from tenantry.cli.prove.world import Estate, make_world, new_run_id
@@ -33,6 +33,7 @@ async def test_no_table_keeps_a_row_of_a_deleted_tenant(runtime: Runtime, sessio
         async with aiohttp.ClientSession(url) as session:
             world = await settle(Wire(session), world)
         world = await connections.connect(connections.registered(runtime).resources, world)
+        world = await calls.call(runtime.db, runtime.resources.vault, world)
         async with runtime.db.tenant(world.a.tenant_id) as tx:
             await jobs.enqueue(tx, "of_nobody", new_id())
         before, others = (

@@ -126,6 +126,13 @@ class CallSession:
         }
         await self._transport.call("POST", f"{_PATH}/call/utterances", NoneType, body=body, repeatable=True)
 
+    async def record(self, part: int, audio: bytes) -> None:
+        """Leave a piece of the recording, the first of this process at part 0: the next bytes of an Ogg file of Opus,
+        at most 256 KiB. The second time is nothing new. `forbidden` when the agent's calls are not recorded,
+        `payload_too_large` when no more is kept of this call: stop recording then."""
+        path = f"{_PATH}/call/recording"
+        await self._transport.call("POST", path, NoneType, body=audio, params={"part": part}, repeatable=True)
+
     async def beat(self, *, caller_there: bool, answered: bool) -> Beat:
         """Say that the call lives; every two seconds."""
         body = {"callerThere": caller_there, "answered": answered}

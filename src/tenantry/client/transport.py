@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 _STREAM_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)
 _JSON = {"Content-Type": "application/json"}
+_BYTES = {"Content-Type": "application/octet-stream"}
 # Seconds before what may be sent again is, and the longest that a server may ask to wait for that.
 _WAITS = (0.2, 1.0)
 _LONGEST_WAIT = 5.0
@@ -50,8 +51,8 @@ class Transport:
         params: Mapping[str, Any] | None = None,
         repeatable: bool = False,
     ) -> T:
-        """The answer as a value of type `into`, which may have more fields than that type. Parameters that are None
-        are left out. Raises ApiError."""
+        """The answer as a value of type `into`, which may have more fields than that type. A body of bytes is sent as
+        it is, any other as JSON. Parameters that are None are left out. Raises ApiError."""
         for wait in _WAITS if repeatable or method == "GET" else ():
             try:
                 return await self._once(method, path, into, body, params)
@@ -78,9 +79,10 @@ class Transport:
         cookies: Mapping[str, str] | None = None,
     ) -> tuple[bytes, dict[str, str]]:
         """The answer as it came, once, and the cookies that it sets. Raises ApiError."""
+        headers = _BYTES if isinstance(body, bytes) else _JSON
         try:
             async with self._session.request(
-                method, path, data=_encoded(body), params=_query(params), headers=_JSON, cookies=cookies
+                method, path, data=_encoded(body), params=_query(params), headers=headers, cookies=cookies
             ) as response:
                 content = await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -134,7 +136,7 @@ class Transport:
 
 
 def _encoded(body: object) -> bytes | None:
-    return None if body is None else msgspec.json.encode(body)
+    return body if body is None or isinstance(body, bytes) else msgspec.json.encode(body)
 
 
 def _query(params: Mapping[str, Any] | None) -> list[tuple[str, str]]:

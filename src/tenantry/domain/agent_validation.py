@@ -53,6 +53,8 @@ def definition_faults(definition: AgentDefinition) -> Iterator[FieldError]:
     for index, hours in enumerate(definition.business_hours):
         yield from hours_faults(f"business_hours.{index}", hours)
     yield from closed_days_faults("appointments", definition.appointments)
+    if definition.voice.record and not definition.voice.consent.strip():
+        yield FieldError("voice.consent", "is empty; say what callers are told before they are recorded")
 
 
 def _variable_faults(variables: Sequence[Variable]) -> Iterator[FieldError]:

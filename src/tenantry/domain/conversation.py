@@ -122,7 +122,7 @@ class TurnResult:
     are not known or not confirmed. `degraded` names each step down that the answer took, in order. `fields` are the
     agent's turn fields that the model gave and that are valid; `model` is the one that spoke last, `usage` what all
     steps used. `stopped` says who ended the answer before its end: a newer message, or whoever cancelled it. `agent_id`
-    and `agent_version` are who answered. `ended` says that the contact is done: nothing more is expected of either side."""
+    and `agent_version` are who answered. `ended` says that the contact is done."""
 
     reply: str
     quick_replies: tuple[str, ...] = ()

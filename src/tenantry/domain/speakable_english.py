@@ -89,9 +89,9 @@ def say_email(address: str, *, spelled: bool) -> str:
     """ "mark at example dot com", or "m, a, r, k, at example dot com"."""
     local, _, domain = address.lower().rpartition("@")
     if spelled:
-        return f"{', '.join(_SIGNS.get(sign, sign) for sign in local)}, at {_say_domain(domain)}"
+        return f"{', '.join(_sign(sign) for sign in local)}, at {_say_domain(domain)}"
     words = re.findall(r"[^\W_]+|[^\w\s]|_", local)
-    return f"{' '.join(_SIGNS.get(word, word) for word in words)} at {_say_domain(domain)}"
+    return f"{' '.join(_sign(str(word)) for word in words)} at {_say_domain(domain)}"
 
 
 def say_code(code: str) -> str:
@@ -117,6 +117,10 @@ def _grouped(digits: str) -> list[str]:
     return [*(head[max(0, end - 3) : end] for end in range(len(head) % 3 or 3, len(head) + 1, 3)), tail]
 
 
+def _sign(word: str) -> str:
+    return _SIGNS.get(word, word)
+
+
 def _say_domain(domain: str) -> str:
     labels = domain.split(".")
     return " dot ".join(_say_label(label, last=index == len(labels) - 1) for index, label in enumerate(labels))
@@ -126,7 +130,7 @@ def _say_label(label: str, *, last: bool) -> str:
     """A label as a word, letter by letter where it is none."""
     if (last and len(label) == 2 and label != "co") or not re.search(r"[aeiouy]|\d", label):
         return " ".join(label)
-    return " ".join(_SIGNS.get(part, part) for part in re.findall(r"[a-z]+|\d+|-|.", label))
+    return " ".join(_sign(str(part)) for part in re.findall(r"[a-z]+|\d+|-|.", label))
 
 
 def _say_url(url: str) -> str:
@@ -176,7 +180,7 @@ def _say_money(money: str) -> str:
     if found is None or not sign:
         return money
     amount, whole_name = found[0], _CURRENCIES[sign]
-    if factor := re.search(r"\d ?([a-z]+)$", money, re.IGNORECASE):
+    if factor := re.search(r"\d ?(k|m|bn?|million|thousand|billion)$", money, re.IGNORECASE):
         named = factor[1].lower()
         return f"{amount} {_FACTORS.get(named, named)} {whole_name[0]}s"
     whole, _, small = amount.partition(".")

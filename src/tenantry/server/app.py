@@ -9,6 +9,7 @@ from fastapi_swagger import patch_fastapi
 
 from tenantry.api.registry import ROUTERS as API_ROUTERS
 from tenantry.calendars.worker import sweep_unsettled, watch_calendars
+from tenantry.channels.livekit_voice.watcher import Watcher
 from tenantry.channels.registry import ROUTERS as CHANNEL_ROUTERS
 from tenantry.engine.recovery import keep_leases, watch
 from tenantry.lifecycle.sweep import sweep_for_ever
@@ -34,6 +35,7 @@ def create_app(runtime: Runtime) -> FastAPI:
                 asyncio.create_task(runner.run_for_ever()),
                 asyncio.create_task(watch_calendars(runtime.db, runtime.syncer)),
                 asyncio.create_task(sweep_unsettled(runtime.db)),
+                asyncio.create_task(Watcher(runtime.db, runtime.voice).run_for_ever()),
             ]
             try:
                 yield

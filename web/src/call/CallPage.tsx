@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "react";
 import { Consent } from "./components/Consent.tsx";
 import { Controls } from "./components/Controls.tsx";
 import { Failure } from "./components/Failure.tsx";
@@ -16,11 +17,18 @@ export function CallPage({ link }: { link: CallLink }) {
   const now = useClock(ongoing);
   const talked = state.answeredAt !== null || state.lines.length > 0;
   const agent = state.summary.agent ?? "Agent";
+  const heading = useRef<HTMLHeadingElement>(null);
+  // The button that was pressed is gone, and with it the place of who uses the keyboard.
+  useEffect(() => {
+    if (state.phase !== "idle" && document.activeElement === document.body) heading.current?.focus();
+  }, [state.phase]);
   return (
     <main className={`page ${talked ? "page-talked" : "page-quiet"}`}>
       <section className="stage" aria-label="Call">
         <header className="who">
-          <h1>{state.summary.agent ?? "Talk to us"}</h1>
+          <h1 ref={heading} tabIndex={-1}>
+            {state.summary.agent ?? "Talk to us"}
+          </h1>
           {ongoing && state.answeredAt !== null && <time>{durationOf(now - state.answeredAt)}</time>}
         </header>
         <Orb state={state} actions={actions} />

@@ -43,7 +43,7 @@ export const problems = {
   },
   microphoneLost: {
     title: "The microphone was disconnected",
-    advice: "Connect it again, then call again. What you said so far is not lost.",
+    advice: "Connect it again, then call again.",
     retry: true,
   },
   offline: {

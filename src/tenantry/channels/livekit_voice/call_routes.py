@@ -7,6 +7,7 @@ from tenantry.api.problems import problems
 from tenantry.api.reply_stream import STREAM, stream_reply
 from tenantry.api.sse import sse_response
 from tenantry.channels.livekit_voice.access import OfCall
+from tenantry.channels.livekit_voice.channel import TheVoice
 from tenantry.channels.livekit_voice.heard import keep
 from tenantry.channels.livekit_voice.schemas import BeatIn, BeatOut, EndIn, SaidIn, UtteranceIn
 from tenantry.domain.access import Principal
@@ -62,8 +63,9 @@ async def beat(body: BeatIn, holder: OfCall, db: Db) -> BeatOut:
 
 
 @router.post("/end", status_code=status.HTTP_204_NO_CONTENT, response_class=Response)
-async def end(body: EndIn, holder: OfCall, db: Db) -> None:
-    """The call is over."""
+async def end(body: EndIn, holder: OfCall, db: Db, voice: TheVoice) -> None:
+    """The call is over: its room is ended, with whoever is in it."""
     async with db.tenant(holder.tenant_id) as tx:
         call = await holder.call(tx)
         await calls.end(tx, call.id, body.reason)
+    await voice.leave(call)

@@ -1,5 +1,6 @@
 """What the server's side of calls works with, made once for a process."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +9,8 @@ from fastapi.requests import HTTPConnection
 
 from tenantry.credentials.call_tickets import CallTickets, SocketTokens
 from tenantry.credentials.master_key import MasterKey
+from tenantry.domain.call import Call
+from tenantry.domain.errors import LiveKitUnavailable
 from tenantry.settings import LiveKitSettings, VoiceSettings
 
 if TYPE_CHECKING:
@@ -31,6 +34,13 @@ class VoiceChannel:
         if settings.livekit is None:
             return cls(tickets, sockets)
         return cls(tickets, sockets, _rooms(settings.livekit), settings.livekit.public_url)
+
+    async def leave(self, call: Call) -> None:
+        """End the room of a call that is over, as far as the LiveKit server can be reached: it ends empty rooms by
+        itself."""
+        if call.transport == "livekit" and self.rooms is not None:
+            with suppress(LiveKitUnavailable):
+                await self.rooms.delete(call.room)
 
     async def close(self) -> None:
         """Close the connections to the LiveKit server."""

@@ -8,6 +8,7 @@ import structlog
 from tenantry.auth.call_tokens import make_call_token
 from tenantry.auth.tenant_secrets import hash_secret
 from tenantry.channels.livekit_voice.schemas import ClaimOut, SpeechKeysOut, UnspokenOut
+from tenantry.channels.livekit_voice.verdicts import agent_lives
 from tenantry.credentials.call_tickets import Ticket
 from tenantry.credentials.secret_store import OwnerSecrets
 from tenantry.domain.agent import AgentDefinition
@@ -22,9 +23,12 @@ log = structlog.get_logger()
 
 
 async def waiting_call(tx: TenantTx, ticket: Ticket, *, lock: bool = False) -> Call:
-    """The call of the ticket. Raises TicketInvalid when it is over, or another agent was asked for since."""
+    """The call of the ticket. Where another agent was asked for since, the ticket is good as long as none is there:
+    whoever starts slowly is better than nobody. Raises TicketInvalid."""
     call = await calls.get(tx, ticket.call_id, sees_only=None, lock=lock)
-    if call is None or call.status is CallStatus.ENDED or call.dispatches != ticket.dispatch:
+    if call is None or call.status is CallStatus.ENDED:
+        raise TicketInvalid
+    if call.dispatches != ticket.dispatch and agent_lives(call, await calls.now(tx)):
         raise TicketInvalid
     return call
 
@@ -39,6 +43,9 @@ async def claim(resources: Resources, ticket: Ticket) -> ClaimOut:
     token = make_call_token(ticket.tenant_id)
     async with resources.db.tenant(ticket.tenant_id) as tx:
         call = await waiting_call(tx, ticket, lock=True)
+        if call.dispatches != ticket.dispatch:
+            # The one that was asked for later comes too late now.
+            await calls.outdate_tickets(tx, call.id)
         await calls.claim(
             tx,
             call.id,

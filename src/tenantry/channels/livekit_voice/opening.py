@@ -27,6 +27,11 @@ class Opened:
     consent_text: str | None
 
 
+def unguessable(kind: str) -> str:
+    """A name with 128 random bits."""
+    return f"{kind}-{secrets.token_hex(_RANDOM_BYTES)}"
+
+
 async def open_call(resources: Resources, inbound: Inbound, transport: Transport, site_id: UUID | None) -> Opened:
     """Begin a conversation, routed at once, and a call in it. Raises NotFound and AgentNotPublished."""
     async with resources.db.tenant(inbound.principal.tenant_id) as tx:
@@ -37,8 +42,8 @@ async def open_call(resources: Resources, inbound: Inbound, transport: Transport
         new = NewCall(
             id=new_id(),
             conversation_id=conversation.id,
-            room=f"call-{secrets.token_hex(_RANDOM_BYTES)}",
-            participant=f"caller-{secrets.token_hex(_RANDOM_BYTES)}",
+            room=unguessable("call"),
+            participant=unguessable("caller"),
             transport=transport,
             kinds=tuple(dict.fromkeys((*filter(None, [inbound.purpose]), *(agent.tags if agent else ())))),
             site_id=site_id,

@@ -1,17 +1,17 @@
 """The LiveKit server: tokens for its rooms, and what is asked of it. Only loaded where there is one."""
 
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 
 import aiohttp
 from livekit import api
 
+from tenantry.channels.livekit_voice.verdicts import Present
+from tenantry.domain.call import AGENT_NAME
 from tenantry.domain.errors import LiveKitUnavailable
 from tenantry.settings import LiveKitSettings
 
-AGENT_NAME = "tenantry"
 TOKEN_LIVES = timedelta(minutes=2)
 _TIMEOUT = aiohttp.ClientTimeout(total=3)
 _MOST_PARTICIPANTS = 4
@@ -19,14 +19,6 @@ _MOST_PARTICIPANTS = 4
 _EMPTY_S = 180
 _DEPARTURE_S = 30
 _GONE = (api.TwirpErrorCode.NOT_FOUND,)
-
-
-@dataclass(frozen=True, slots=True)
-class Present:
-    """Who is in a room, by their identities."""
-
-    callers: Collection[str]
-    agents: Collection[str]
 
 
 class Rooms:
@@ -62,12 +54,10 @@ class Rooms:
         async with self._asking() as client:
             await client.agent_dispatch.create_dispatch(request)
 
-    async def participants(self, room: str) -> Present | None:
-        """Who is in the room; None when there is no such room."""
+    async def participants(self, room: str) -> Present:
+        """Who is in the room; nobody when there is no such room."""
+        listed = api.ListParticipantsResponse()
         async with self._asking() as client:
-            found = await client.room.list_rooms(api.ListRoomsRequest(names=[room]))
-            if not found.rooms:
-                return None
             listed = await client.room.list_participants(api.ListParticipantsRequest(room=room))
         agents = [p.identity for p in listed.participants if p.kind == api.ParticipantInfo.Kind.AGENT]
         callers = [p.identity for p in listed.participants if p.kind == api.ParticipantInfo.Kind.STANDARD]

@@ -7,11 +7,11 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from tenantry.api.common import with_examples
 from tenantry.domain.call import EndReason, Transport
 from tenantry.domain.voice import Voice
 
-_IN = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
-_OUT = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+_CAMEL = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 _Milliseconds = Annotated[float, Field(ge=0, le=3_600_000, allow_inf_nan=False)]
 _Spoken = Annotated[str, Field(max_length=20_000)]
 
@@ -19,13 +19,14 @@ _Spoken = Annotated[str, Field(max_length=20_000)]
 class TicketIn(BaseModel):
     """A ticket as its job carries it."""
 
-    model_config = _IN
+    model_config = _CAMEL | with_examples({"ticket": "r1qhL0bR…"})
     ticket: Annotated[str, Field(max_length=500)]
 
 
 class LostIn(TicketIn):
     """The claim whose process is dead."""
 
+    model_config = _CAMEL | with_examples({"ticket": "r1qhL0bR…", "claim": 1})
     claim: Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
@@ -45,7 +46,7 @@ class SpeechKeysOut(BaseModel):
 class UnspokenOut(BaseModel):
     """A reply that the caller was not told of."""
 
-    model_config = _OUT
+    model_config = _CAMEL
     turn_id: UUID
     text: str
 
@@ -55,7 +56,7 @@ class ClaimOut(BaseModel):
     empty where that was said; `unspoken` what to repeat after it; `nextPosition` the first free one for utterances;
     `endsInS` the seconds that the call may still take."""
 
-    model_config = _OUT
+    model_config = _CAMEL
     call_id: UUID
     call_token: str
     claim: int
@@ -76,7 +77,7 @@ class ClaimOut(BaseModel):
 class SaidIn(BaseModel):
     """What the caller said. The same words under the same key are one turn of the call."""
 
-    model_config = _IN
+    model_config = _CAMEL | with_examples({"message": "When are you open?", "idempotencyKey": "7"})
     message: str
     idempotency_key: Annotated[str, Field(min_length=1, max_length=100)]
 
@@ -85,7 +86,16 @@ class UtteranceIn(BaseModel):
     """What the agent said at a position of the call and what of it the caller heard; `timings` are milliseconds by
     stage."""
 
-    model_config = _IN
+    model_config = _CAMEL | with_examples(
+        {
+            "position": 2,
+            "turnId": "01a1ff34-d494-7179-813f-7c9aa2764bb3",
+            "said": "We are open from nine to five.",
+            "heard": "We are open",
+            "interrupted": True,
+            "timings": {"recognition": 212.5, "voice_to_voice": 940.0},
+        }
+    )
     position: Annotated[int, Field(ge=1, le=2**31 - 1)]
     turn_id: UUID | None = None
     said: _Spoken
@@ -97,7 +107,7 @@ class UtteranceIn(BaseModel):
 class BeatIn(BaseModel):
     """Whether the caller is in the call, and whether the agent was heard."""
 
-    model_config = _IN
+    model_config = _CAMEL | with_examples({"callerThere": True, "answered": True})
     caller_there: bool
     answered: bool
 
@@ -105,14 +115,14 @@ class BeatIn(BaseModel):
 class BeatOut(BaseModel):
     """Why the call is to end, if it is."""
 
-    model_config = _OUT
+    model_config = _CAMEL
     hang_up: EndReason | None
 
 
 class EndIn(BaseModel):
     """Why the call is over."""
 
-    model_config = _IN
+    model_config = _CAMEL | with_examples({"reason": "goodbye"})
     reason: EndReason
 
 
@@ -122,15 +132,9 @@ class CallIn(BaseModel):
     an API key; from a browser they are only told to routing. `time_zone` in the metadata is the contact's (IANA).
     `transport` "websocket" takes this server's own socket where LiveKit is set up too."""
 
-    model_config = ConfigDict(
-        populate_by_name=True,
-        extra="forbid",
-        json_schema_extra={
-            "examples": [
-                {"purpose": "support", "metadata": {"time_zone": "Europe/London"}},
-                {"user_id": "customer-17", "user_details": {"email": "ada@example.com"}, "transport": "websocket"},
-            ]
-        },
+    model_config = ConfigDict(populate_by_name=True) | with_examples(
+        {"purpose": "support", "metadata": {"time_zone": "Europe/London"}},
+        {"user_id": "customer-17", "user_details": {"email": "ada@example.com"}, "transport": "websocket"},
     )
     purpose: Annotated[str, Field(max_length=64)] | None = None
     agent_id: Annotated[UUID | None, Field(alias="agentId")] = None
@@ -144,7 +148,7 @@ class CallOut(BaseModel):
     """Where the caller goes: a LiveKit room of their own with a token for it, or this server's WebSocket. The token
     is good for two minutes. `consentText` is what to tell them before they are recorded; null where they are not."""
 
-    model_config = _OUT
+    model_config = _CAMEL
     server_url: str
     room_name: str
     participant_name: str

@@ -19,7 +19,7 @@ class Case:
     the thing is a member's, `tenants` when it is the tenant's own (empty: anything, as it is theirs too), `stranger`
     what another tenant must get. `ONLY_OWN` is an answer that must not hold the victim's. `control` is the status that
     the rightful owner gets, and `shows` a mark of theirs that the owner must then see. Without `tenants_too`, only
-    members own what it reaches for."""
+    members own what it reaches for. What it shows may be `sealed`: a copy in another tenant's rows does not open."""
 
     scope: Scope
     request: Callable[[Party], Request]
@@ -29,6 +29,7 @@ class Case:
     control: int = 200
     shows: Callable[[Party], str] | None = None
     tenants_too: bool = True
+    sealed: bool = False
 
 
 def listing(path: str) -> Callable[[Party], Request]:

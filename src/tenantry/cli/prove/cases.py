@@ -6,6 +6,7 @@ from collections.abc import Callable
 from tenantry.cli.prove.agent_cases import AGENT_CASES
 from tenantry.cli.prove.bulk_cases import BULK_CASES
 from tenantry.cli.prove.calendar_cases import CALENDAR_CASES
+from tenantry.cli.prove.call_cases import CALL_CASES
 from tenantry.cli.prove.case import ALLOWED, FORBIDDEN, NOT_FOUND, ONLY_OWN, Case, listing, word
 from tenantry.cli.prove.connection_cases import CONNECTION_CASES
 from tenantry.cli.prove.contact_cases import CONTACT_CASES
@@ -24,17 +25,29 @@ PUBLIC: dict[str, str] = {
     "GET /swagger/swagger-ui-bundle.js": "the page's script",
     "GET /swagger/swagger-ui.css": "the page's style",
     "GET /swagger/favicon-32x32.png": "the page's icon",
+    "OPTIONS /api/livekit/token": "what browsers ask before they open a call",
 }
 
 # These tell of all tenants and are the operator's: no key of any tenant opens them.
 OPERATOR: dict[str, str] = {"GET /metrics": "what the process has done, for all tenants"}
 
-# What their addresses hold is what opens them, whoever asks; each has an attack of its own.
+# What their addresses hold, or a key that is no tenant's, is what opens them; each has an attack of its own.
 BY_SECRET: dict[str, str] = {
     "GET /calendar/feeds/{secret}.ics": "`feeds.attack`",
     "GET /oauth/callback": "`connections.attack`",
     "POST /calendar/webhooks/google/{ticket}": "`hooks.attack`",
     "POST /calendar/webhooks/microsoft/{ticket}": "`hooks.attack`",
+    "POST /api/voice/tickets": "`voice.attack`",
+    "POST /api/voice/claims": "`voice.attack`",
+    "POST /api/voice/claims/lost": "`voice.attack`",
+    "POST /api/voice/call/turns": "`voice.attack`",
+    "POST /api/voice/call/utterances": "`voice.attack`",
+    "POST /api/voice/call/beat": "`voice.attack`",
+    "POST /api/voice/call/end": "`voice.attack`",
+    "GET /call": "`call_pages.attack`",
+    "GET /call/assets/{name}": "`call_pages.attack`",
+    f"{SOCKET} /api/voice/socket": "`call_pages.attack`",
+    "POST /api/voice/call/recording": "`voice.attack`",
 }
 
 
@@ -243,5 +256,7 @@ CASES: dict[str, Case] = {
     "PUT /api/v1/limits": Case(
         Scope.LIMITS_WRITE, _change_budget, FORBIDDEN, FORBIDDEN, frozenset({403, 422}), tenants_too=False
     ),
+    # Before the contacts, with which calls go.
+    **CALL_CASES,
     **CONTACT_CASES,
 }

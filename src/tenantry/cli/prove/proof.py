@@ -4,6 +4,8 @@ import aiohttp
 import structlog
 
 from tenantry.cli.prove import (
+    call_pages,
+    calls,
     connections,
     exports,
     feeds,
@@ -15,6 +17,7 @@ from tenantry.cli.prove import (
     streams,
     tools,
     twins,
+    voice,
 )
 from tenantry.cli.prove.http import Wire
 from tenantry.cli.prove.leftovers import remove_leftovers, running
@@ -68,6 +71,7 @@ async def _attack(runtime: Runtime, estate: Estate, run_id: str, found: list[Cro
         wire = Wire(session)
         world = await settle(wire, world)
         world = await connections.connect(runtime.resources, world)
+        world = await calls.call(db, runtime.resources.vault, world)
         await _lose_track(db, world)
         # First of all: what an intruder sends becomes the intruder's own.
         found += await exports.attack(wire, world)
@@ -80,7 +84,9 @@ async def _attack(runtime: Runtime, estate: Estate, run_id: str, found: list[Cro
         found += await purposes.attack(wire, world)
         # Before the routes, whose control makes another feed.
         found += await feeds.attack(wire, world)
+        found += await call_pages.attack(wire, world)
         found += await hooks.attack(wire, db, world)
+        found += await voice.attack(wire, db, world)
         # Routes before forgeries: who forges an id keeps it as the external id of a conversation of their own.
         found += await routes.attack(wire, db, world, create_app(runtime))
         found += await streams.attack(wire, runtime.engine, world)

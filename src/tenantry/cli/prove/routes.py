@@ -4,6 +4,7 @@ import asyncio
 import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
+from uuid import UUID
 
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
@@ -14,6 +15,7 @@ from tenantry.cli.prove.http import Answer, Request, Wire
 from tenantry.cli.prove.world import Party, World
 from tenantry.domain.access import READING
 from tenantry.storage.isolation.crossing import Crossing, untried
+from tenantry.storage.isolation.seeding import keep_calling
 from tenantry.storage.isolation.tables import fingerprints
 from tenantry.storage.tenancy import Database
 
@@ -105,7 +107,7 @@ async def _route(wire: Wire, db: Database, world: World, route: str, case: Case,
         answer = await wire.send(intruder.key, request)
         after = None if request.method in READS else await fingerprints(db, target.tenant_id)
         found.append(_verdict(whose, intruder, request, answer, changed=_changed(before, after)))
-    found.append(await _control(wire, world, whose, case, target))
+    found.append(await _control(wire, db, world, whose, case, target))
     return found
 
 
@@ -118,7 +120,7 @@ def _verdict(whose: str, intruder: Intruder, request: Request, answer: Answer, *
     return Crossing(BORDER, intruder.name, whose, expected, got, held)
 
 
-async def _control(wire: Wire, world: World, whose: str, case: Case, target: Party) -> Crossing:
+async def _control(wire: Wire, db: Database, world: World, whose: str, case: Case, target: Party) -> Crossing:
     """The rightful owner gets through: a route that refuses everyone proves nothing."""
     request = case.request(target)
     # What concerns the whole client is not for a member who only edits.
@@ -126,6 +128,10 @@ async def _control(wire: Wire, world: World, whose: str, case: Case, target: Par
     answer = await wire.send(key, request)
     if answer.status == 202:
         await _turn_done(wire, key, answer)
+    if (call_id := answer.field("callId")) is not None:
+        # Nobody joins it; a server that ends it would be taken for the next intruder.
+        async with db.tenant(target.tenant_id) as tx:
+            await keep_calling(tx, UUID(call_id))
     shown = case.shows is None or case.shows(target) in answer.text
     got = f"{answer.status}" + ("" if shown else ", without what is theirs")
     return Crossing(BORDER, "its owner", whose, f"{case.control}", got, answer.status == case.control and shown)

@@ -21,7 +21,7 @@ async def attack(wire: Wire, engine: Engine, world: World) -> list[Crossing]:
     for route, case in CASES.items():
         request = case.request(world.victim)
         if "{" in route and request.method == "GET":
-            found.append(await _read(wire, world, route, request))
+            found.append(await _read(wire, world, route, request, sealed=case.sealed))
     found += await streams.attack_twins(wire, engine, world)
     contact = await wire.send(world.b.owner_key, Request("DELETE", f"/api/v1/contacts/{world.victim.contact_id}"))
     after = await fingerprints(db, world.a.tenant_id)
@@ -53,16 +53,18 @@ async def attack(wire: Wire, engine: Engine, world: World) -> list[Crossing]:
     return found
 
 
-async def _read(wire: Wire, world: World, route: str, request: Request) -> Crossing:
+async def _read(wire: Wire, world: World, route: str, request: Request, *, sealed: bool) -> Crossing:
     answer = await wire.send(world.b.owner_key, request)
     word = world.victim.word
     # The twin's own word ends with the victim's.
     leaked = word in answer.text.replace(f"twin{word}", "") or str(world.a.tenant_id) in answer.text
+    # What is sealed is bound to its tenant: the copy is there, and does not open.
+    expected = 500 if sealed else 200
     return Crossing(
         BORDER,
         "another tenant's owner",
         f"{route}, its own twin",
-        "200, the twin",
+        f"{expected}, the twin",
         f"{answer.status}, the {'other tenant' if leaked else 'twin'}",
-        held=answer.status == 200 and not leaked,
+        held=answer.status == expected and not leaked,
     )

@@ -68,6 +68,8 @@ class Party:
     connection_id: UUID = NOTHING_YET
     spare_connection_id: UUID = NOTHING_YET
     consent: AskedConsent = _NO_CONSENT
+    call_id: UUID = NOTHING_YET
+    site_id: UUID = NOTHING_YET
     feed_secret: str = ""
     hooks: tuple[PlantedHook, ...] = ()
 
@@ -124,6 +126,8 @@ class Party:
             self.clone_id,
             self.connection_id,
             self.spare_connection_id,
+            self.call_id,
+            self.site_id,
         )
         there = [str(identifier) for identifier in ids if identifier != NOTHING_YET]
         secret = [self.feed_secret] if self.feed_secret else []

@@ -36,7 +36,7 @@ def heard_check(turn: Turn, message: Message, intents: frozenset[Intent], readin
     state, variable = turn.state, turn.checking
     if variable is None:
         return False
-    said = readings.of(variable.name) or _corrected(turn, variable, message, intents)
+    said = readings.of(variable.name) or _corrected(turn, variable, message, intents, readings)
     before = turn.known[variable.name]
     if said is not None and not same(before, said.value):
         readings.values = [r for r in readings.values if r.variable is not variable] + [said]
@@ -104,9 +104,16 @@ def _keep_domain(turn: Turn, variable: Variable, value: object) -> None:
         turn.state.partial = str(value).rpartition("@")[2]
 
 
-def _corrected(turn: Turn, variable: Variable, message: Message, intents: frozenset[Intent]) -> Reading | None:
-    """The value with the part put right that the contact said: "no, it's mark with a k", "m a r k"."""
+def _corrected(
+    turn: Turn, variable: Variable, message: Message, intents: frozenset[Intent], readings: Readings
+) -> Reading | None:
+    """The value with the part put right that the contact said: "no, it's mark with a k", "m a r k". A time, or a value
+    of another variable, is no part of it; nor is what neither refuses nor spells."""
     if not intents <= _ANSWERS or (Intent.YES in intents and not intents & _WRONG):
+        return None
+    if readings.when is not None or readings.values:
+        return None
+    if not intents & _WRONG and turn.language.speech.letters(message.text) == message.text:
         return None
     value = str(turn.known[variable.name].value)
     if variable.type is VariableType.EMAIL:
@@ -130,8 +137,8 @@ def _part_of_email(turn: Turn, variable: Variable, message: Message, value: str)
     local, _, domain = value.rpartition("@")
     if not part:
         return None
-    if other := turn.language.speech.domain(part):
-        found = read_emails(f"{local}@{other}", turn.language, True) if local else []
+    if local and (other := turn.language.speech.domain(part)):
+        found = read_emails(f"{local}@{other}", turn.language, True)
     else:
         found = read_emails(f"{part} at {domain}", turn.language, True)
         if found and local:

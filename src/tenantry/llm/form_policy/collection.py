@@ -81,9 +81,8 @@ def note_slot(turn: Turn) -> None:
 
 
 def acknowledge(turn: Turn, changed: list[Reading], asked: Variable | None, *, correcting: bool, timed: bool) -> None:
-    """Say what was noted: nothing of a plain answer, or of one that is to be exact, which are read back anyway, all of the
-    rest. `timed` tells
-    that a wish for a time was among it."""
+    """Say what was noted: nothing of what is read back anyway, a plain answer or one that has to be exact, all of the
+    rest. `timed` tells that a wish for a time was among it."""
     changed = [r for r in changed if not turn.exact(r.variable, r.value)]
     corrected = [r for r in changed if correcting and r.variable is not asked]
     if corrected:

@@ -85,7 +85,7 @@ def hear_message(turn: Turn, content: str) -> None:
         _restart(turn)
         return
     readings = Reader(turn, message, intents, asked or _contact_checked(turn)).read()
-    if not readings.values and (spelt := spelt_email(turn, asked, message, intents)):
+    if not readings.values and readings.when is None and (spelt := spelt_email(turn, asked, message, intents)):
         readings.values = [spelt]
     if turn.checking is None and (parts := corrections(turn, message, intents)):
         readings.values = parts
@@ -128,25 +128,28 @@ def _respond(
         return
     changed = note_values(turn, readings, correcting=correcting)
     acknowledge(turn, changed, asked, correcting=correcting, timed=readings.when is not None)
-    if not turn.progress and asked and intents & _DECLINING:
+    if not turn.progress and asked and intents & _DECLINING and Intent.BYE not in intents:
         if not asked.required:
             skip(turn, asked)
-    elif (not turn.progress and _answered_aside(turn, intents, asked, first=first)) or (not turn.progress and not first and missed_again(turn, intents, readings)):
-        return
+    elif not turn.progress:
+        if _answered_aside(turn, intents, asked, first=first):
+            return
+        if not first and missed_again(turn, intents, readings):
+            return
     advance(turn, intents, readings, missed=not turn.progress and not first)
 
 
 def _answered_aside(turn: Turn, intents: frozenset[Intent], asked: Variable | None, *, first: bool) -> bool:
     """Courtesies and questions; whether the step ends with the answer."""
+    if _all_done(turn) and intents & _DECLINING and intents <= _NOTHING_ELSE:
+        # No, to whether there is anything else.
+        farewell(turn, frozenset({Intent.BYE}))
+        return True
     if intents & _COURTESY and not first:
         farewell(turn, intents)
         if Intent.BYE in intents:
             return True
         _go_on_after_answer(turn)
-        return True
-    if _all_done(turn) and intents & _DECLINING and intents <= _NOTHING_ELSE:
-        # No, to whether there is anything else.
-        farewell(turn, frozenset({Intent.BYE}))
         return True
     if Intent.SOLVED in intents:
         turn.rotate("solved")

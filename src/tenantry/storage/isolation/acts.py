@@ -22,8 +22,8 @@ _REFUSED_BY_POLICY = asyncpg.InsufficientPrivilegeError
 _MANY = 200
 # The pool hands out the connection that came back last; another request may be quicker.
 _HANDED_OUT = 4
-# The operator makes tenants and people, and finds the turns that a killed process left.
-_OPERATOR_SEES = frozenset({"tenants", "users", "turns"})
+# The operator makes tenants and people, and finds the turns that a killed process left and the calls that are not over.
+_OPERATOR_SEES = frozenset({"tenants", "users", "turns", "calls"})
 
 
 @dataclass(frozen=True, slots=True)

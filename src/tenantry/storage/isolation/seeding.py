@@ -77,3 +77,13 @@ async def people_of(tx: TenantTx, pattern: str) -> list[str]:
 async def look_at_nothing(tx: TenantTx) -> None:
     """Have no server that runs look at the tenant's remote calendars by itself."""
     await tx.execute("UPDATE remote_calendars SET next_sync_at = 'infinity' WHERE tenant_id = $1", tx.tenant_id)
+
+
+async def keep_calling(tx: TenantTx, call_id: UUID) -> None:
+    """Have a call be taken for one that goes on for a day, so that no server that runs ends it."""
+    await tx.execute(
+        "UPDATE calls SET agent_seen_at = now() + interval '1 day', caller_seen_at = now() + interval '1 day', "
+        "dispatched_at = now() + interval '1 day' WHERE tenant_id = $1 AND id = $2",
+        tx.tenant_id,
+        call_id,
+    )

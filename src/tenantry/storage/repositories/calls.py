@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -172,7 +172,8 @@ async def dispatched(tx: TenantTx, call_id: UUID, *, not_since: timedelta) -> in
     """Note that an agent is asked for; which dispatch it is, or None when one was within that time."""
     return await tx.value(
         "UPDATE calls SET dispatches = dispatches + 1, dispatched_at = now() "
-        f"WHERE tenant_id = $1 AND id = $2 AND {_LIVE} AND (dispatched_at IS NULL OR dispatched_at < now() - $3::interval) "
+        f"WHERE tenant_id = $1 AND id = $2 AND {_LIVE} "
+        "AND (dispatched_at IS NULL OR dispatched_at <= now() - $3::interval) "
         "RETURNING dispatches",
         tx.tenant_id,
         call_id,
@@ -201,6 +202,24 @@ async def end(tx: TenantTx, call_id: UUID, reason: EndReason) -> bool:
         str(reason),
     )
     return touched == 1
+
+
+async def live_of_tenant(tx: TenantTx) -> tuple[Sequence[Call], datetime]:
+    """The tenant's calls that are not over, and the time as `now`."""
+    rows = await tx.rows(f"SELECT {_COLUMNS} {_FROM} WHERE k.tenant_id = $1 AND k.{_LIVE}", tx.tenant_id)
+    return [_call_from(row, tx.tenant_id) for row in rows], await now(tx)
+
+
+async def now(tx: TenantTx) -> datetime:
+    """The database's time at the begin of the transaction, which all moments of calls are in."""
+    return await tx.value("SELECT now()")
+
+
+async def outdate_tickets(tx: TenantTx, call_id: UUID) -> None:
+    """Make every ticket of the call an older one, as when another agent was asked for."""
+    await tx.execute(
+        "UPDATE calls SET dispatches = dispatches + 1 WHERE tenant_id = $1 AND id = $2", tx.tenant_id, call_id
+    )
 
 
 async def live(tx: TenantTx, limit: int) -> Sequence[tuple[UUID, UUID]]:

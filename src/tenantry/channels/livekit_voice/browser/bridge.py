@@ -12,7 +12,7 @@ import structlog
 
 from tenantry.channels.livekit_voice.browser.hosting import CallHost
 from tenantry.channels.livekit_voice.browser.page_socket import GOING_AWAY, SUPERSEDED, PageSocket
-from tenantry.channels.livekit_voice.browser.pipe import Kind, Pipe
+from tenantry.channels.livekit_voice.browser.pipe import ALIVE_S, Frame, Kind, Pipe
 from tenantry.channels.livekit_voice.claiming import claim
 from tenantry.credentials.call_tickets import Ticket
 from tenantry.domain.call import EndReason
@@ -21,6 +21,8 @@ from tenantry.engine.resources import Resources
 from tenantry.storage.repositories import calls
 
 _DEATHS, _WITHIN_S = 4, 60.0  # a call whose processes die as often is given up
+_STUCK_S = 4 * ALIVE_S
+_STATE = '{"type":"state"'  # as pipes write it
 _KEPT = 200  # messages for a page that is away
 
 log = structlog.get_logger(__name__)
@@ -44,6 +46,7 @@ class Bridge:
         self._page: PageSocket | None = None
         self._pipe: Pipe | None = None
         self._left = False
+        self._state: str | None = None
         self._kept: deque[str] = deque(maxlen=_KEPT)
 
     async def run(self) -> None:
@@ -67,13 +70,10 @@ class Bridge:
     async def attend(self, page: PageSocket) -> None:
         """Carry what this page sends until its socket ends; whichever was there before is superseded."""
         before, self._page = self._page, page
-        if before is not None:
-            await before.refuse("superseded", "The call goes on in another window.", SUPERSEDED)
-        await page.tell({"type": "ready", "callId": str(self.call_id), "resumeToken": self._resume_token})
-        while self._kept and self._page is page:
-            await page.send(self._kept.popleft())
-        self._tell_caller()
         try:
+            if before is not None:
+                await before.refuse("superseded", "The call goes on in another window.", SUPERSEDED)
+            await self._welcome(page)
             async for data in page.frames():
                 if self._page is not page:
                     return
@@ -82,6 +82,15 @@ class Bridge:
             if self._page is page:
                 self._page = None
                 self._tell_caller()
+
+    async def _welcome(self, page: PageSocket) -> None:
+        """Tell a page what it has missed."""
+        await page.tell({"type": "ready", "callId": str(self.call_id), "resumeToken": self._resume_token})
+        if self._state is not None:
+            await page.send(self._state)
+        while self._kept and self._page is page:
+            await page.send(self._kept.popleft())
+        self._tell_caller()
 
     async def _pass_on(self, data: bytes | str) -> None:
         if isinstance(data, str):
@@ -152,15 +161,20 @@ class Bridge:
 
     async def _carry(self, pipe: Pipe) -> None:
         """Pass on what the process says until it is done, or dead."""
-        while (frame := await pipe.read()) is not None:
+        while (frame := await _read(pipe)) is not None:
             kind, data = frame
-            page = self._page
-            if kind is Kind.AUDIO and page is not None:
-                await page.send(data)
-            elif kind is Kind.TEXT and page is not None:
-                await page.send(data.decode())
+            if kind is Kind.AUDIO and self._page is not None:
+                await self._page.send(data)
             elif kind is Kind.TEXT:
-                self._kept.append(data.decode())
+                await self._tell_page(data.decode())
+
+    async def _tell_page(self, text: str) -> None:
+        if text.startswith(_STATE):
+            self._state = text
+        if self._page is not None:
+            await self._page.send(text)
+        else:
+            self._kept.append(text)
 
     async def _end_reason(self) -> EndReason | None:
         """Why the call is over; None while it is not."""
@@ -180,3 +194,12 @@ class Bridge:
             await calls.end(tx, self.call_id, EndReason.ERROR)
         if (page := self._page) is not None:
             await page.refuse(error.code, error.detail, GOING_AWAY)
+
+
+async def _read(pipe: Pipe) -> Frame | None:
+    """What the process says next; None when it is dead, or stuck."""
+    try:
+        async with asyncio.timeout(_STUCK_S):
+            return await pipe.read()
+    except TimeoutError:
+        return None

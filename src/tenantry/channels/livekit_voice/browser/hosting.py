@@ -14,7 +14,7 @@ import structlog
 from tenantry.channels.livekit_voice.browser.pipe import Pipe
 from tenantry.domain.errors import SpeechUnavailable
 
-_READY_S = 60.0  # loading takes four seconds on an idle machine
+_READY_S = 120.0  # loading takes four seconds on an idle machine
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.2, 10.0
 _STEADY_S = 30.0  # a host that lived as long begins with the first pause again
 _END_S = 5.0

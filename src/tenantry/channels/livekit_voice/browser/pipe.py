@@ -3,8 +3,9 @@
 Every frame is one byte for its kind, four for the length of what follows (big-endian), and that. The server sends one
 `start` first: a JSON object of `serverUrl`, `claim` (`client.call_session.Claim`) and `callerThere`. Then both ways go
 `audio` (16-bit mono PCM, little-endian: 16,000 Hz towards the agent, 24,000 Hz from it) and `text` (the messages of
-`web/src/call/protocol.ts`, as they are). The server tells with `caller` that the page is there ("1") or not ("0"). A
-pipe that ends before the call has ended means that the process is dead."""
+`web/src/call/protocol.ts`, as they are). The server tells with `caller` that the page is there ("1") or not ("0"), the
+process with `alive`, every two seconds, that it is not stuck. A pipe that ends before the call has ended means that the
+process is dead."""
 
 import asyncio
 import socket
@@ -16,6 +17,7 @@ from typing import Any
 import msgspec
 
 _HEAD = Struct(">cI")
+ALIVE_S = 2.0
 _LIMIT = 256 * 1024  # bytes of one frame
 _BUFFER = 64 * 1024
 
@@ -27,6 +29,7 @@ class Kind(Enum):
     AUDIO = b"a"
     TEXT = b"t"
     CALLER = b"c"
+    ALIVE = b"l"
 
 
 Frame = tuple[Kind, bytes]

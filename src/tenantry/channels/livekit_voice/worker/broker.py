@@ -58,6 +58,7 @@ class Broker:
     def __init__(self, claimant: Claimant) -> None:
         self._claimant = claimant
         self._expected: set[str] = set()
+        self._conversations: set[asyncio.Task[None]] = set()
 
     def expect(self, ticket: str) -> None:
         """A call process will ask for this ticket's call."""
@@ -69,13 +70,12 @@ class Broker:
 
     @asynccontextmanager
     async def listening(self) -> AsyncGenerator[Path]:
-        """Where call processes find it. At the end, those that are there are told to the server as lost."""
-        conversations: set[asyncio.Task[None]] = set()
+        """Where call processes find it. At the end, those that are there have to leave."""
 
         async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             task = asyncio.ensure_future(self._converse(reader, writer))
-            conversations.add(task)
-            task.add_done_callback(conversations.discard)
+            self._conversations.add(task)
+            task.add_done_callback(self._conversations.discard)
             await asyncio.wait([task])
 
         with tempfile.TemporaryDirectory(prefix="tenantry-worker-") as folder:
@@ -85,9 +85,14 @@ class Broker:
                 yield path
             finally:
                 server.close()
-                for task in conversations:
-                    task.cancel()
-                await asyncio.gather(*conversations, return_exceptions=True)
+                await self.dismiss()
+
+    async def dismiss(self) -> None:
+        """Make all call processes leave their calls, of which the server is told as lost."""
+        conversations = list(self._conversations)
+        for task in conversations:
+            task.cancel()
+        await asyncio.gather(*conversations, return_exceptions=True)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, ValueError, msgspec.DecodeError):
@@ -120,6 +125,8 @@ class Broker:
             left_in_order = await reader.readline() == GOODBYE
         finally:
             if not left_in_order:
+                # A process that is still there leaves when it sees this.
+                writer.close()
                 await asyncio.shield(asyncio.ensure_future(self._tell_lost(ticket, claim)))
 
     async def _tell_lost(self, ticket: str, claim: Claim) -> None:
@@ -134,10 +141,15 @@ class Broker:
         return None
 
 
+class BrokerGone(Exception):
+    """The worker's main process is gone, or wants its call processes to be."""
+
+
 @asynccontextmanager
 async def claimed_call(broker: Path, ticket: str) -> AsyncGenerator[Claim]:
     """In a call process: the ticket's call, its own until the block ends. A block that is left by an exception has
-    lost the call. Raises ApiError where the server does not give it."""
+    lost the call; when the broker goes, it is cancelled, and that is BrokerGone outside. Raises ApiError where the
+    server does not give the call."""
     reader, writer = await asyncio.open_unix_connection(broker, limit=_LINE)
     try:
         await _send(writer, Asked(ticket))
@@ -145,11 +157,28 @@ async def claimed_call(broker: Path, ticket: str) -> AsyncGenerator[Claim]:
         if answer.claim is None:
             refusal = answer.refusal or _refused(TicketInvalid.status, TicketInvalid.code)
             raise ApiError(refusal.status, refusal.problem)
-        yield answer.claim
+        async with _as_long_as(reader):
+            yield answer.claim
         writer.write(GOODBYE)
         await writer.drain()
     finally:
         writer.close()
+
+
+@asynccontextmanager
+async def _as_long_as(reader: asyncio.StreamReader) -> AsyncGenerator[None]:
+    block = asyncio.current_task()
+    assert block is not None  # noqa: S101
+    watching = asyncio.create_task(reader.read())
+    watching.add_done_callback(lambda watched: None if watched.cancelled() else block.cancel())
+    try:
+        yield
+    except asyncio.CancelledError:
+        if watching.done() and block.uncancel() == 0:
+            raise BrokerGone from None
+        raise
+    finally:
+        watching.cancel()
 
 
 async def _send(writer: asyncio.StreamWriter, message: msgspec.Struct) -> None:

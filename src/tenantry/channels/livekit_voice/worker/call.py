@@ -39,6 +39,7 @@ _BEAT_S = 2.0
 _RETURN_S = 10.0  # a caller who is away as long has left
 _JOIN_S = 30.0  # and one who has never come, does not
 _FLUSH_S = 10.0
+_LEAVE_S = 2.0  # for the same where another process is to go on as soon as it can
 
 log = structlog.get_logger(__name__)
 
@@ -100,6 +101,10 @@ class _Call:
             await self._end(reason)
         except NotOurs:
             log.info("call_not_ours")
+        except LineBroken:
+            await voice_session.aclose()
+            await self._report.flush(_LEAVE_S)
+            raise
         finally:
             watch.stop()
             await voice_session.aclose()

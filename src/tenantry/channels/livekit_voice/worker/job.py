@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 from livekit.agents import AutoSubscribe, JobContext, JobProcess
 
-from tenantry.channels.livekit_voice.worker.broker import claimed_call
+from tenantry.channels.livekit_voice.worker.broker import BrokerGone, claimed_call
 from tenantry.channels.livekit_voice.worker.call import LineBroken, run_call
 from tenantry.channels.livekit_voice.worker.line import RoomLine
 from tenantry.client.call_session import CallSession
@@ -48,7 +48,7 @@ async def answer_job(process: CallProcess, context: JobContext) -> None:
             async with CallSession.open(process.server_url, claim.call_token) as session:
                 await connecting
                 await run_call(claim, session, RoomLine(context, claim.participant), process.speech)
-    except (ApiError, ConfigurationError, LineBroken, OSError) as error:
+    except (ApiError, BrokerGone, ConfigurationError, LineBroken, OSError) as error:
         log.warning("call_left", error=type(error).__name__, code=getattr(error, "code", None))
     finally:
         await asyncio.gather(connecting, return_exceptions=True)

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from livekit import rtc
 from livekit.agents import Agent, AgentSession, JobContext
+from livekit.agents.voice.io import AudioInput, AudioOutput, TextOutput
 from livekit.agents.voice.room_io import RoomOptions
+from livekit.agents.voice.transcription import TranscriptSynchronizer
 
 from tenantry.channels.livekit_voice.worker.events import listen
 
@@ -33,7 +35,7 @@ class Line(Protocol):
         """Start the session with its sound and transcripts on this line."""
         ...
 
-    async def send(self, topic: str, message: Mapping[str, Any]) -> None:
+    def send(self, topic: str, message: Mapping[str, Any], /) -> Awaitable[None]:
         """A data message to the caller's page; lost where the line is broken."""
         ...
 
@@ -76,5 +78,44 @@ class RoomLine:
         self.changed.set()
 
     def _broke(self, _: object) -> None:
+        self.broken = True
+        self.changed.set()
+
+
+class AudioLine:
+    """A line made of LiveKit's own parts: what hears, what speaks, and what writes down what the agent says as it is
+    spoken. Whoever has the connection says who is there."""
+
+    def __init__(
+        self,
+        hears: AudioInput,
+        speaks: AudioOutput,
+        writes: TextOutput | None,
+        send: Callable[[str, Mapping[str, Any]], Awaitable[None]],
+    ) -> None:
+        """`send` carries a data message: its topic, and what it says."""
+        self._hears = hears
+        self._speaks = speaks
+        self._writes = writes
+        self.send = send
+        self.changed = asyncio.Event()
+        self.caller_there = True
+        self.broken = False
+
+    async def start(self, session: AgentSession[None], agent: Agent) -> None:
+        # It also says what of a text was spoken when the caller interrupts.
+        synchronized = TranscriptSynchronizer(next_in_chain_audio=self._speaks, next_in_chain_text=self._writes)
+        session.input.audio = self._hears
+        session.output.audio = synchronized.audio_output
+        session.output.transcription = synchronized.text_output
+        await session.start(agent, record=False)  # pyright: ignore[reportUnknownMemberType]
+
+    def caller(self, *, there: bool) -> None:
+        """The caller came or went."""
+        self.caller_there = there
+        self.changed.set()
+
+    def breaks(self) -> None:
+        """Nothing goes over it any more."""
         self.broken = True
         self.changed.set()

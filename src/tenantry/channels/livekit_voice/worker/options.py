@@ -12,8 +12,8 @@ class WorkerOptions:
     """One worker. `livekit_url` (ws:// or wss://) is where calls are, `server_url` the Tenantry server; `only` are the
     purposes and tags of the calls it takes, all where that is empty. It keeps `idle` call processes warm, takes no
     call beyond `max_calls` or while more than `load` of the machine's cores is busy (1: whatever that is), and ends a
-    call process above `memory_limit_mb` (0: never). When it ends it waits `drain_s` seconds for its calls. `port` is where
-    its health is told: of every interface, or with 0 any free one of loopback."""
+    call process above `memory_limit_mb` (0: never). When it ends it waits `drain_s` seconds for its calls. Its health
+    is told at `port` of every interface, or with 0 at any free one of loopback."""
 
     livekit_url: str
     api_key: str

@@ -90,6 +90,7 @@ class Turn:
             return
         self.turn_id = reply.turn_id
         self._on_fields(reply.fields)
-        if not self.text and reply.reply:
-            # The answer to a turn that was over when it was sent again comes whole.
+        if self._again is not None or not self.text:
+            # A turn that was over when it was sent again has its answer here alone.
+            self._again = ""
             self._add(reply.reply)

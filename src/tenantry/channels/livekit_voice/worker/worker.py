@@ -19,9 +19,9 @@ from tenantry.channels.livekit_voice.worker.load import CpuLoad
 from tenantry.channels.livekit_voice.worker.options import WorkerOptions
 from tenantry.client.call_session import WorkerClient
 from tenantry.client.errors import ApiError
+from tenantry.domain.call import AGENT_NAME
 from tenantry.domain.errors import LiveKitUnavailable, TicketInvalid
 
-AGENT_NAME = "tenantry"
 # LiveKit's server gives no calls where every worker says 0.7 or more, and it is we who say when we are full.
 _FULL = 0.69
 _LEAVE_S = 2.0  # for call processes that are told to end before their calls do
@@ -101,6 +101,7 @@ class Worker:
         draining = asyncio.create_task(self._server.drain())
         again = asyncio.create_task(stop.wait())
         await asyncio.wait({draining, again}, return_when=asyncio.FIRST_COMPLETED)
+        await self._broker.dismiss()
         for task in (draining, again):
             task.cancel()
             with suppress(TimeoutError, asyncio.CancelledError):

@@ -82,11 +82,12 @@ class SpokenAudio(AudioOutput):
         self._running.set()
 
     def answered(self, message: dict[str, Any]) -> None:
-        """The page says how far it played: `played`, or `cleared` with `playedMs`."""
+        """The page says how far it played: `played`, or `cleared` with `playedMs`; other messages are none of this."""
         segment = self._segment
         if segment is None or message.get("id") != segment.name or segment.answer.done():
             return
-        played_ms = message.get("playedMs") if message.get("type") == "cleared" else segment.sent_s * 1000
+        answers = {"played": segment.sent_s * 1000, "cleared": message.get("playedMs")}
+        played_ms = answers.get(message["type"])
         if isinstance(played_ms, int | float):
             segment.answer.set_result(min(max(played_ms / 1000, 0.0), segment.sent_s))
 

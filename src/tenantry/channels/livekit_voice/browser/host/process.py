@@ -57,13 +57,14 @@ async def _serve(connected: socket.socket, speech: Path) -> None:
     start = msgspec.json.decode(frame[1], type=Start)
     structlog.contextvars.bind_contextvars(call_id=str(start.claim.call_id), claim=start.claim.claim)
     line = PageLine(pipe, caller_there=start.caller_there)
-    listening = asyncio.create_task(line.listen())
+    tasks = [asyncio.create_task(work) for work in (line.read(), line.live())]
     try:
         async with CallSession.open(start.server_url, start.claim.call_token) as session:
             await run_call(start.claim, session, line, speech)
     except (ApiError, ConfigurationError, LineBroken, OSError) as error:
         log.warning("call_left", error=type(error).__name__, code=getattr(error, "code", None))
     finally:
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await pipe.close()

@@ -27,6 +27,7 @@ _ALPHABET = (
     "quebec romeo sierra tango uniform victor whiskey whisky xray x-ray yankee zulu"
 )
 _ALPHABET_WORDS = {word: word[0] for word in _ALPHABET.split()}
+_OF_THE_ALPHABET = re.compile(rf"\b(?:{'|'.join(_ALPHABET_WORDS)})\b")
 # What single letters are written as, where there are other letters around them.
 _LETTER_SOUNDS = {
     "ay": "a", "bee": "b", "be": "b", "see": "c", "sea": "c", "dee": "d", "ef": "f", "eff": "f", "gee": "g",
@@ -41,35 +42,40 @@ _LEAST_LETTERS = 3
 _LEAD = re.compile(
     r"^(?:(?:no|nope|nah|wrong|sorry|that(?:'s| is|s)? (?:wrong|not (?:right|correct|it))|it(?:'s| is) wrong|not quite|"
     r"i (?:said|say|spell)|i meant?|actually|(?:it|that)(?:'s| is| should be|s)|again|once more|ok|okay|yes|yeah|yep|"
-    r"sure|well|so|oh|please|wait|(?:the|my) (?:e-?mail|mail)(?: address)?(?: is|'s)?|(?:you )?spell(?:ed|ing|t)?(?: it)?"
-    r"|(?:the )?(?:part|bit|name) before (?:the )?at(?: sign)?(?: is)?)\b[\s,.:]*)+",
+    r"sure|well|so|oh|please|wait|(?:the|my) (?:e-?mail|mail)(?: address)?(?: is|'s)?|"
+    r"(?:you )?spell(?:ed|ing|t)?(?: it)?|(?:the )?(?:part|bit|name) before (?:the )?at(?: sign)?(?: is)?)\b[\s,.:]*)+",
     re.I,
 )
 _WITH_A_LETTER = re.compile(
     r"\b(\w+),? (?:spelled |spelt |written )?with an? ([a-z])\b(?: (?:and )?not an? [a-z]\b)?", re.I
 )
+_SAID_TWICE = re.compile(r"\b([a-z]{3,})(?: \1)+\b")
 _DOT_COM = re.compile(r"\b(?:dot[ -]?|\. ?)(?:calm|come|comm|con|kom|com)\b", re.I)
 _PROVIDERS = ("gmail", "hotmail", "yahoo", "outlook", "icloud", "aol")
 _PROVIDER_WORDS = re.compile(r"\b(?:(g|gee|jee) mail|(hot) mail|(out) look|(i|eye) cloud|(ya) ?(?:who|hoo))\b", re.I)
 _PROVIDER_OF = ("gmail", "hotmail", "outlook", "icloud", "yahoo")
 _BARE_PROVIDER = re.compile(rf"(?:\bat|@) ?({'|'.join(_PROVIDERS)})$", re.I)
 _SIGN = re.compile(r"@|\bat\b|\bat sign\b", re.I)
+_TOP = "com|org|net|edu|gov|info|biz|io|app|dev|co|us|uk|de|fr|es|it|nl|eu|ca|au|ie|nz|in|example|test"
 _WITHOUT_SIGN = re.compile(
-    r"(?P<local>.*\S)\s+(?P<domain>[a-z0-9-]+(?:(?: dot |\.)[a-z0-9-]+)*(?: dot |\.)[a-z]{2,6})$", re.I
+    rf"(?P<local>.*\S)\s+(?P<domain>[a-z0-9-]+(?:(?: dot |\.)[a-z0-9-]+)*(?: dot |\.)(?:{_TOP}))$", re.IGNORECASE
 )
 _GLUED = re.compile(r"([a-z0-9._-]{2,}?)at([a-z0-9-]{3,}\.[a-z.]{2,})", re.I)
 _HEARD_FOR_AT = frozenset({"it", "et", "add", "had", "hat", "that", "ad", "and", "act", "app"})
 _ENDS_LIKE_AT = re.compile(r"^(\w{2,}?)(?:at|et|it|ed|ad)$", re.I)
-_SAYS_NOTHING = frozenset(
-    ["no", "nope", "nah", "yes", "yeah", "yep", "yup", "right", "correct", "wrong", "ok", "okay", "that's", "that", "thats", "it", "it's", "its", "is", "this", "what", "sorry", "fine", "good", "sure", "exactly", "not", "me", "my", "email", "mail", "address", "the", "please", "thanks", "thank", "you", "uh", "um", "well", "so", "oh", "huh", "pardon", "hello", "hi"]
+_EMPTY_WORDS = (
+    "no nope nah yes yeah yep yup right correct wrong ok okay that's that thats it it's its is this what sorry fine "
+    "good sure exactly not me my email mail address the please thanks thank you uh um well so oh huh pardon hello hi "
+    "skip again once more try "
 )
+_SAYS_NOTHING = frozenset(_EMPTY_WORDS.split())
 _CODE_PART = re.compile(r"[A-Za-z0-9]|[A-Z]{1,4}|(?=\w*\d)[A-Za-z0-9]{1,12}")
 
 
 def tidy(text: str) -> str:
     """A message as recognised, without what nobody meant to say: fillers and stutters; "p.m." as "pm"; "for" and "to"
     among digits as the digits that they are."""
-    text = _FILLER.sub("", text)
+    text = _FILLER.sub("", text.lstrip(" .,;:!?"))
     text = _REPEATED.sub(r"\1", text)
     text = _W.sub(
         "w", _HALF_DAY.sub(lambda found: f" {found[1].lower()}m" if found[1] else f"{found[2].lower()}m", text)
@@ -118,7 +124,10 @@ def mend_email(text: str) -> str:
     """What was recognised of an answer that is an e-mail address, lower case, with what is often misheard put right:
     "Market example dot calm." is "mark at example dot com"."""
     text = _LEAD.sub("", re.sub(r"[,;:.!?]+(?=\s|$)", "", text)).lower()
-    text = _WITH_A_LETTER.sub(_with_letter, letters(text))
+    if len(_OF_THE_ALPHABET.findall(text)) >= _LEAST_LETTERS:
+        # One alone is a name or a place, but not before others: "Lima dot Sierra Tango …".
+        text = _OF_THE_ALPHABET.sub(lambda found: _ALPHABET_WORDS[found[0]], text)
+    text = _SAID_TWICE.sub(r"\1", _WITH_A_LETTER.sub(_with_letter, letters(text)))
     text = _PROVIDER_WORDS.sub(lambda found: _PROVIDER_OF[(found.lastindex or 1) - 1], text)
     text = _DOT_COM.sub(".com", text).replace(" .com", ".com").strip()
     text = _BARE_PROVIDER.sub(r"at \1.com", text)
@@ -164,7 +173,7 @@ def domain(part: str) -> str:
     """The domain that a part of an e-mail address is, "at example dot org" or "dot org"; empty where it is none."""
     plain = re.sub(r"^(?:(?:at|the domain|domain|the part after the at|is)\s+)+", "", part).replace(" dot ", ".")
     plain = plain.replace(" dash ", "-")
-    return plain if re.fullmatch(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}", plain) else ""
+    return plain if re.fullmatch(rf"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:{_TOP})", plain) else ""
 
 
 def with_part(local: str, part: str) -> str:
