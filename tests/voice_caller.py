@@ -57,6 +57,11 @@ class Experience:
         """Seconds from joining to the first audible sample of the agent."""
         return self.heard[0].began - self.joined
 
+    def written(self) -> str:
+        """What the agent said last, as the room's transcription has it."""
+        texts = [text.text for text in self.transcripts if text.final and text.identity != self.identity]
+        return texts[-1] if texts else ""
+
     def words(self) -> str:
         """Everything the agent said, as it was recognised."""
         return " ".join(sound.text for sound in self.heard)
@@ -157,9 +162,15 @@ class Caller:
 
     async def is_spoken_to(self, *, within: float = 15.0) -> float:
         """Wait until the agent is speaking; since when it does. Raises TimeoutError."""
-        await self._until(lambda: self._hearing is not None and self._hearing.speaks_since is not None, within)
-        assert self._hearing is not None
-        return self._hearing.speaks_since or time.monotonic()
+        since: list[float] = []
+
+        def speaks() -> bool:
+            at = self._hearing and self._hearing.speaks_since
+            since.extend([at] if at else [])
+            return bool(since)
+
+        await self._until(speaks, within)
+        return since[0]
 
     async def is_left(self, *, within: float = 15.0) -> str:
         """Wait until the room is over for the caller; why. Raises TimeoutError."""

@@ -3,7 +3,6 @@
 import asyncio
 import re
 import signal
-import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -31,21 +30,22 @@ class Worker:
 
     process: asyncio.subprocess.Process
     log: Path
+    livekit_port: int
 
     @property
     def pid(self) -> int:
         """Its main process."""
         return self.process.pid
 
-    def call_processes(self) -> dict[str, int]:
-        """The call processes by the ids of their calls, of all calls that it has had."""
-        lines = re.findall(r'.*"event": "call_taken".*|.*event=call_taken.*', self.log.read_text())
-        return dict(_call_and_pid(line) for line in lines)
+    def talking(self) -> frozenset[int]:
+        """Those of its call processes that are in a room now."""
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        return frozenset(child.pid for child in children if _is_connected(child, self.livekit_port))
 
-    async def registered(self, *, times: int = 1) -> None:
+    async def registered(self) -> None:
         """Wait until it can be given calls. Raises TimeoutError."""
         async with asyncio.timeout(60):
-            while self.log.read_text().count("worker_registered") < times:
+            while "worker_registered" not in self.log.read_text():
                 assert self.process.returncode is None, self.log.read_text()[-3000:]
                 await asyncio.sleep(POLL_S)
 
@@ -54,8 +54,11 @@ class Worker:
         self.process.send_signal(signal.SIGTERM)
 
 
-def _call_and_pid(line: str) -> tuple[str, int]:
-    return "", 0
+def _is_connected(process: psutil.Process, port: int) -> bool:
+    try:
+        return any(connection.raddr and connection.raddr.port == port for connection in process.net_connections("tcp"))
+    except psutil.NoSuchProcess:
+        return False
 
 
 @dataclass
@@ -94,10 +97,12 @@ class VoiceWorld:
     async def open_call(self, key: str, **body: Any) -> dict[str, Any]:
         """What the server answers to who opens a call."""
         headers = {"Authorization": f"Bearer {key}"}
-        async with aiohttp.ClientSession(self.server.url, headers=headers) as session:
-            async with session.post("/api/livekit/token", json=body) as answer:
-                assert answer.status == 200, await answer.text()
-                return await answer.json()
+        async with (
+            aiohttp.ClientSession(self.server.url, headers=headers) as session,
+            session.post("/api/livekit/token", json=body) as answer,
+        ):
+            assert answer.status == 200, await answer.text()
+            return await answer.json()
 
     async def call(self, key: str, **body: Any) -> Phone:
         """Open a call and join it."""
@@ -116,7 +121,7 @@ class VoiceWorld:
                 stdout=output,
                 stderr=asyncio.subprocess.STDOUT,
             )
-        worker = Worker(process, log)
+        worker = Worker(process, log, int(self.livekit.url.rpartition(":")[2]))
         try:
             await worker.registered()
             yield worker

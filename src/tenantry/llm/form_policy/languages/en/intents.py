@@ -133,7 +133,7 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
             r"thanks|thank you|see you))*"
         ),
     ),
-    (Intent.BYE, _part(r"\b(?:good ?bye|bye)\W*$")),
+    (Intent.BYE, _part(r"\b(?:good[ -]?bye?|bye)\W*$")),
     (
         Intent.THANKS,
         _part(
