@@ -50,16 +50,16 @@ class Figures:
         table = Table("MB", "goal", "USS, median (most)", "PSS, median (most)", title="memory of a process")
         table.add_row("call process, waiting for a call", "", *_sizes(self.idle))
         for each in self.rounds:
-            table.add_row(f"call process, in one of {each.calls} calls", "USS 40", *_sizes(each.memory))
+            table.add_row(f"call process, {_calls(each)} at once", "USS 40", *_sizes(each.memory))
         table.add_row("speech server, one for all calls", "", *_sizes(self.speech))
         table.add_row("call process with the models inside, no call", "USS 150", *_sizes(self.inside))
         return table
 
     def _cpu(self) -> Table:
-        columns = (f"{each.calls} calls" for each in self.rounds)
+        columns = (_calls(each) for each in self.rounds)
         table = Table("CPU seconds", *columns, title="CPU for each minute of each call")
         for role in self.rounds[0].cpu:
-            table.add_row(role, *(f"{each.cpu[role]:.2f}" for each in self.rounds), end_section=role == _LAST_ROLE)
+            table.add_row(role, *(f"{each.cpu[role]:.2f}" for each in self.rounds), end_section=role == OUTSIDE)
         ours = (sum(seconds for role, seconds in each.cpu.items() if role != OUTSIDE) for each in self.rounds)
         table.add_row("all but the callers", *(f"{seconds:.1f}" for seconds in ours))
         table.add_row("share of the cores, with the callers", *(f"{each.cores:.0%}" for each in self.rounds))
@@ -84,7 +84,7 @@ class Figures:
     def _delays(self) -> Table:
         table = Table("ms", "p50", "p95", "answers", "unanswered", title="from voice to voice, on the audio")
         for each in self.rounds:
-            table.add_row(f"{each.calls} calls", *_spread(each.delays), str(each.unanswered))
+            table.add_row(_calls(each), *_spread(each.delays), str(each.unanswered))
         table.add_row(
             "1 call of a page without LiveKit", *_spread([d for page in self.pages for d in page.delays]), "0"
         )
@@ -96,7 +96,7 @@ class Figures:
         return table
 
     def _stages(self) -> Table:
-        columns = (f"{each.calls} calls" for each in self.rounds)
+        columns = (_calls(each) for each in self.rounds)
         table = Table("ms, median", *columns, title="where the time from voice to voice goes")
         for stage, name in _STAGES.items():
             table.add_row(name, *(_number(_stage(each, stage)) for each in self.rounds))
@@ -110,12 +110,13 @@ class Figures:
         return table
 
 
-_LAST_ROLE = OUTSIDE
-
-
 def quantile(values: Sequence[float], share: float) -> float:
     """The smallest value that so much of them do not exceed."""
     return sorted(values)[min(int(len(values) * share), len(values) - 1)]
+
+
+def _calls(each: Round) -> str:
+    return "1 call" if each.calls == 1 else f"{each.calls} calls"
 
 
 def _spread(seconds: Sequence[float]) -> tuple[str, str, str]:
