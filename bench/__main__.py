@@ -1,5 +1,5 @@
 """`make bench`: the cost of a turn and of a streamed chunk beside their floors and where a turn's time goes, what many
-agents and contacts add to it, how soon a publication is answered elsewhere, and what a call costs and its caller waits."""
+agents and contacts add to it, how soon a publication is answered elsewhere, and the cost and the delays of calls."""
 
 import asyncio
 
