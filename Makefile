@@ -40,7 +40,7 @@ ifneq ($(NPM),)
 	cd web && $(NPM) run check
 endif
 
-bench: $(STAMP)
+bench: $(STAMP) livekit
 	$(BIN)/python -m bench
 
 lock:

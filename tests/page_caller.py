@@ -17,13 +17,16 @@ _BUFFER_S = 0.06
 
 class PageCaller:
     """One socket of a page. `said` is what it has still to say, 16-bit PCM at 16,000 Hz; between, it is silent.
-    `audio` is what it played, `messages` all that it was told."""
+    `audio` is what it played, `messages` all that it was told. By the monotonic clock `said_until` is when it was last
+    not silent, and `pieces` are when it began to play each piece of what came, with the piece."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self.socket = socket
         self.said = bytearray()
         self.audio = bytearray()
         self.first_audio_at: float | None = None
+        self.said_until = 0.0
+        self.pieces: list[tuple[float, bytes]] = []
         self.messages: list[dict[str, Any]] = []
         self._news = asyncio.Condition()
         self._segment = 0  # bytes that came of the segment
@@ -72,6 +75,8 @@ class PageCaller:
         with suppress(ConnectionError):
             while True:
                 frame = bytes(self.said[:_FRAME]).ljust(_FRAME, b"\0")
+                if self.said:
+                    self.said_until = loop.time()
                 del self.said[:_FRAME]
                 await self.socket.send_bytes(frame)
                 due += 0.02
@@ -80,7 +85,9 @@ class PageCaller:
     def _play(self, pcm: bytes) -> None:
         now = asyncio.get_running_loop().time()
         self.first_audio_at = self.first_audio_at or time.monotonic()
-        self._until = max(self._until, now + _BUFFER_S) + len(pcm) / _SECOND
+        begins = max(self._until, now + _BUFFER_S)
+        self.pieces.append((begins, pcm))
+        self._until = begins + len(pcm) / _SECOND
         self._segment += len(pcm)
         self.audio += pcm
 

@@ -92,6 +92,11 @@ class CallersProcess:
         await self.ask(number, "join", url, token)
         return RemoteCaller(self, number)
 
+    @property
+    def pid(self) -> int:
+        """The process itself."""
+        return self._process.pid
+
     def cpu_s(self) -> float:
         """Seconds of CPU that all callers took."""
         used = psutil.Process(self._process.pid).cpu_times()

@@ -103,7 +103,7 @@ class CallHost:
             stdout=asyncio.subprocess.PIPE,
             env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
             # A ctrl-C is for the server, which ends its calls first.
-            process_group=0,
+            start_new_session=True,
         )
         try:
             if child.stdout is not None and await child.stdout.readline() == b"ready\n":
