@@ -29,6 +29,7 @@ WITHOUT_METHOD = {
     "GET /calendar/feeds/{secret}.ics",
     "POST /calendar/webhooks/microsoft/{ticket}",
     "POST /calendar/webhooks/google/{ticket}",
+    "POST /api/voice/call/recording",
 }
 
 _ID = UUID("0193f0a2-6b3c-7c5e-9d0a-3f1b2c4d5e6f")

@@ -4,6 +4,7 @@ import typer
 
 from tenantry.cli.agents.command import agents_app
 from tenantry.cli.calendar import calendar_app
+from tenantry.cli.calls import calls_app
 from tenantry.cli.chat import chat
 from tenantry.cli.connections import connection_app
 from tenantry.cli.demo.command import demo
@@ -16,6 +17,7 @@ from tenantry.cli.member_removal import member_remove
 from tenantry.cli.prove.command import prove_command
 from tenantry.cli.providers import provider_app, secret_app
 from tenantry.cli.routing import route, routing_app
+from tenantry.cli.sites import site_app
 from tenantry.cli.templates import template_app
 from tenantry.cli.tenants import key_app, member_app, tenant_app
 from tenantry.cli.up import up
@@ -47,6 +49,8 @@ member_app.command("remove")(member_remove)
 app.add_typer(template_app, name="template")
 app.add_typer(member_app, name="member")
 app.add_typer(key_app, name="key")
+app.add_typer(calls_app, name="calls")
+app.add_typer(site_app, name="site")
 app.add_typer(connection_app, name="connection")
 app.add_typer(provider_app, name="provider")
 app.add_typer(secret_app, name="secret")

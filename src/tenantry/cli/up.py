@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tenantry.cli.demo.seed import JON, MARK, DemoKeys, seed
+from tenantry.cli.demo.seed import JON, MARK, DemoKeys, call_page, seed
 from tenantry.cli.local import Home, run, settings_for
 from tenantry.server.logs import configure_logs
 from tenantry.settings import HttpSettings, Settings
@@ -41,7 +41,7 @@ async def _up(settings: Settings, demo_data: bool) -> None:
     async with open_runtime(settings) as runtime:
         keys = await _seed_when_empty(runtime.db) if demo_data else None
         async with serving(runtime, bound) as url:
-            _announce(settings, url, keys)
+            _announce(settings, url, keys, await call_page(runtime.db, url))
             await stop.wait()
 
 
@@ -51,9 +51,11 @@ async def _seed_when_empty(db: Database) -> DemoKeys | None:
     return await seed(db) if empty else None
 
 
-def _announce(settings: Settings, url: str, keys: DemoKeys | None) -> None:
+def _announce(settings: Settings, url: str, keys: DemoKeys | None, page: str | None) -> None:
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"[bold]Tenantry[/] answers on {url} (API pages: {url}/docs, data: {settings.home})")
+    if page is not None:
+        console.print(f"Call Mark's agent from a browser of this machine: {page}", markup=False)
     if keys is None:
         console.print("Keys are shown once, when they are made; `tenantry key create --tenant T` makes another.")
         return

@@ -22,13 +22,13 @@ Audio = Annotated[bytes, Body(media_type="application/octet-stream")]
 
 
 @router.post("", status_code=status.HTTP_204_NO_CONTENT, response_class=Response)
-async def keep_piece(part: Part, audio: Audio, holder: OfCall, resources: EngineResources) -> None:
+async def keep_piece(part: Part, holder: OfCall, resources: EngineResources, audio: Audio = b"") -> None:
     """Keep the next piece of an Ogg file of Opus, of at most 256 KiB; the same one for the second time is nothing new.
     Only of an agent that records, which is refused as soon as the conversation is with another one."""
-    if not audio:
-        raise InvalidInput("The piece is empty; send bytes of the recording.")
     async with resources.db.tenant(holder.tenant_id) as tx:
         call = await holder.call(tx)
+        if not audio:
+            raise InvalidInput("The piece is empty; send bytes of the recording.")
         talk = await conversations.with_agent(tx, call.conversation_id)
         voice = (await resources.definitions.agent(tx, talk.serving)).definition.voice
         if not voice.record:

@@ -3,18 +3,22 @@
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
+from yarl import URL
+
 from tenantry.auth.api_keys import hash_key, make_key
+from tenantry.auth.site_keys import make_site_key
 from tenantry.cli.local import OPERATOR
 from tenantry.domain.access import Scope
 from tenantry.domain.agent import AgentDefinition, AppointmentRules, Function, Variable, VariableType
 from tenantry.domain.ids import new_id
 from tenantry.domain.tenant import Role
-from tenantry.storage.repositories import agent_versions, api_keys, audit, tenants
+from tenantry.storage.repositories import agent_versions, api_keys, audit, sites, tenants
 from tenantry.storage.tenancy import Database
 
 SLUG = "peterei"
 MARK = "mark@peterei.example"
 JON = "jon@peterei.example"
+SITE = "demo"
 
 _ADDRESS = Variable(
     name="property_address",
@@ -116,5 +120,27 @@ async def seed(db: Database) -> DemoKeys:
                 tx, key_hash=hash_key(keys[email]), name="demo", member_id=member_id, scopes=frozenset(Scope)
             )
             await agent_versions.create_published(tx, definition, member_id, agent_id(tenant_id, email), by=OPERATOR)
+        agent_ids = [agent_id(tenant_id, email) for email in AGENTS]
+        await sites.create(tx, SITE, make_site_key(tenant_id), (), agent_ids)
         await audit.record(tx, actor=OPERATOR, action="tenant.seeded", target=f"tenant:{tenant_id}")
     return DemoKeys(keys.pop(""), keys, {email: agent_id(tenant_id, email) for email in AGENTS})
+
+
+async def call_page(db: Database, url: str) -> str | None:
+    """Where to call Mark's agent from a browser, by the demo's site, which from now on is this server on this machine;
+    None where the demo tenant or its site is not there any more."""
+    async with db.operator() as tx:
+        tenant = await tenants.find(tx, SLUG)
+    if tenant is None:
+        return None
+    async with db.tenant(tenant.id) as tx:
+        site = next((site for site in await sites.list_all(tx) if site.name == SITE), None)
+        if site is None:
+            return None
+        # Browsers give their microphone to pages of this machine, or to https alone.
+        here = URL(url).with_host("127.0.0.1")
+        origins = [str(here), str(here.with_host("localhost"))]
+        if origins != list(site.origins):
+            await sites.change(tx, site.id, site.name, origins, site.agent_ids)
+        query = {"site": site.public_key, "agent": str(agent_id(tenant.id, MARK))}
+    return str(here.with_path("/call").with_query(query))
