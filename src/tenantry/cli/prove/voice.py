@@ -84,7 +84,6 @@ _BODIES: Mapping[str, Mapping[str, Any]] = {
     "call/utterances": {"position": 99, "said": "changed", "heard": "changed"},
     "call/beat": {"callerThere": True, "answered": True},
     "call/end": {"reason": "goodbye"},
-    "call/recording": {},
 }
 
 
