@@ -8,10 +8,12 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
 import pytest
+from livekit import api, rtc
 
 VERSION = "v1.13.5"
 BINARY = Path(__file__).parent.parent / "build" / "livekit" / VERSION / "server"
@@ -40,6 +42,24 @@ class LiveKitServer:
     api_key: str
     api_secret: str
     pid: int
+
+    def token(
+        self, identity: str, room: str, *, agent: bool = False, secret: str | None = None, lives_s: float = 60.0
+    ) -> str:
+        """Lets this participant into this room, for as long from now; with another secret it should not."""
+        grants = api.VideoGrants(room_join=True, room=room, can_update_own_metadata=True, agent=agent)
+        made = api.AccessToken(self.api_key, secret or self.api_secret).with_identity(identity).with_grants(grants)
+        return made.with_kind("agent" if agent else "standard").with_ttl(timedelta(seconds=lives_s)).to_jwt()
+
+    @asynccontextmanager
+    async def joined(self, identity: str, room: str, *, agent: bool = False) -> AsyncIterator[rtc.Room]:
+        """The room, with this participant in it until the end of the block."""
+        entered = rtc.Room()
+        await entered.connect(self.url, self.token(identity, room, agent=agent))
+        try:
+            yield entered
+        finally:
+            await entered.disconnect()
 
 
 @asynccontextmanager

@@ -128,11 +128,12 @@ class LiveKitSettings:
 
 @dataclass(frozen=True, slots=True)
 class VoiceSettings:
-    """Calls. Without `livekit` they go over this server's own WebSocket. `worker_key` is what workers show; with None
-    it follows from the master key."""
+    """Calls. Without `livekit` they go over this server's own WebSocket, at most `browser_calls` at once. `worker_key`
+    is what workers show; with None it follows from the master key."""
 
     livekit: LiveKitSettings | None = None
     worker_key: str | None = field(default=None, repr=False)
+    browser_calls: int = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +179,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     ("smtp://user:password@host:587" with STARTTLS, "smtps://…", or "smtp://host:25?tls=off" for a relay nearby) and
     `TENANTRY_MAIL_FROM` ("Acme <bookings@acme.example>"). Calls go over LiveKit with `LIVEKIT_URL`, `LIVEKIT_API_KEY`
     and `LIVEKIT_API_SECRET`, and `LIVEKIT_PUBLIC_URL` where browsers reach it elsewhere; `TENANTRY_WORKER_KEY` is what
-    workers on other machines show. Raises ConfigurationError when they are not usable."""
+    workers on other machines show. Without LiveKit, or for who asks for it, at most `TENANTRY_BROWSER_CALLS` calls (8)
+    are on this server's own WebSocket at once. Raises ConfigurationError when they are not usable."""
     env = os.environ if environment is None else environment
     home = Path(env["TENANTRY_HOME"]).expanduser() if env.get("TENANTRY_HOME") else default_home()
     return Settings(
@@ -206,7 +208,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
             _microsoft(env), _google(env), _number(env, "TENANTRY_CALENDAR_POLL", 60, 1, 86_400)
         ),
         mail=_mail(env),
-        voice=VoiceSettings(_livekit(env), _worker_key(env)),
+        voice=VoiceSettings(_livekit(env), _worker_key(env), _number(env, "TENANTRY_BROWSER_CALLS", 8, 0, 1000)),
         public_url=_url(env, "TENANTRY_PUBLIC_URL", ""),
         log_level=env.get("TENANTRY_LOG_LEVEL") or "info",
     )

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from tenantry.client.call_session import CallSession, WorkerClient
+from tenantry.client.call_session import CallSession, Unspoken, WorkerClient
 from tenantry.client.errors import ApiError
 from tenantry.domain.call import EndReason, Utterance
 from tenantry.server.runtime import Runtime
@@ -50,7 +50,7 @@ async def test_a_call_from_its_ticket_to_its_end(
     assert (await broker.read_ticket(ticket)).kinds == ("support",)
     claim = await broker.claim(ticket)
     assert (claim.call_id, claim.claim, claim.room) == (UUID(made["callId"]), 1, made["roomName"])
-    assert (claim.greeting, claim.unspoken, claim.next_position, claim.ends_in_s) == ("Good morning!", None, 1, 120)
+    assert (claim.greeting, claim.next_position, claim.ends_in_s) == ("Good morning!", 1, 120)
     assert (claim.agent_name, claim.language, claim.voice.silence_s) == ("Anna", "en", 7)
     assert (claim.keys.recognition, claim.keys.speech) == (None, None)
     async with speaking_for(url, claim) as session:
@@ -104,10 +104,11 @@ async def test_who_claims_last_speaks_and_goes_on(
             await answer_to(session, "Hello?", "2")
         assert superseded.value.code == "call_ended"
     assert (second.claim, second.greeting, second.next_position) == (2, "", 2)
-    assert second.unspoken and (second.unspoken.turn_id, second.unspoken.text) == (reply.turn_id, reply.reply)
     assert 1700 < second.ends_in_s < 1800
     async with speaking_for(url, second) as session:
+        assert await session.unspoken() == Unspoken(reply.turn_id, reply.reply)
         await session.spoken(said(2, reply.reply, reply.turn_id))
+        assert await session.unspoken() == Unspoken(None, None)
         await broker.lost(ticket, 1)
         await session.beat(caller_there=True, answered=True)
         await broker.lost(ticket, 2)
@@ -118,13 +119,33 @@ async def test_who_claims_last_speaks_and_goes_on(
         assert await calls.dispatched(tx, second.call_id, not_since=timedelta(0)) == 2
     # The first dispatch was only slow: while nobody is there, it is welcome, and the second comes too late then.
     third = await broker.claim(ticket)
-    assert (third.claim, third.unspoken, third.next_position) == (3, None, 3)
+    assert (third.claim, third.next_position) == (3, 3)
     for late in (ticket, ticket_of(runtime, tenant.id, made["callId"], 2)):
         with pytest.raises(ApiError) as refused:
             await broker.claim(late)
         assert refused.value.code == "ticket_invalid"
     await broker.lost(ticket, 3)
     assert (await broker.claim(ticket_of(runtime, tenant.id, made["callId"], 2))).claim == 4
+
+
+async def test_who_takes_over_waits_for_the_answer_in_the_making(
+    runtime: Runtime, tenant: TenantForTest, session_home: Path
+) -> None:
+    async with model_talk(runtime, tenant, {"name": "Speaker"}) as talk:
+        url = str(talk.session._base_url)
+        async with talk.session.post("/api/livekit/token", json={"agentId": talk.agent_id}) as response:
+            made = await response.json()
+        ticket, go_on = ticket_of(runtime, tenant.id, made["callId"]), asyncio.Event()
+        answer = saying("That would cost", " ten.")
+        talk.wire.script.append(paused(answer[:2], go_on, answer[2:]))
+        async with worker(url, session_home) as broker:
+            async with speaking_for(url, await broker.claim(ticket)) as session:
+                turn_id = await _first_words(session, "What does it cost?")
+            async with speaking_for(url, await broker.claim(ticket)) as session:
+                asked = asyncio.create_task(session.unspoken())
+                assert not (await asyncio.wait([asked], timeout=0.3))[0]
+                go_on.set()
+                assert await asked == Unspoken(turn_id, "That would cost ten.")
 
 
 async def test_the_history_has_what_was_heard_alone(

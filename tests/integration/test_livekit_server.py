@@ -2,14 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import timedelta
 
 import aiohttp
 import numpy as np
 import psutil
 import pytest
-from livekit import api, rtc
+from livekit import rtc
 
 from tests.livekit_server import LiveKitServer, livekit_server, need_server
 
@@ -24,24 +22,6 @@ async def livekit(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Liv
     need_server()
     async with livekit_server(tmp_path_factory.mktemp("livekit")) as server:
         yield server
-
-
-def token(server: LiveKitServer, who: str, room: str = "tone", **changes: str | timedelta) -> str:
-    secret = str(changes.pop("secret", server.api_secret))
-    made = api.AccessToken(server.api_key, secret).with_identity(who)
-    lives = changes.pop("lives", timedelta(minutes=1))
-    assert isinstance(lives, timedelta)
-    return made.with_ttl(lives).with_grants(api.VideoGrants(room_join=True, room=room)).to_jwt()
-
-
-@asynccontextmanager
-async def joined(server: LiveKitServer, who: str) -> AsyncIterator[rtc.Room]:
-    room = rtc.Room()
-    await room.connect(server.url, token(server, who))
-    try:
-        yield room
-    finally:
-        await room.disconnect()
 
 
 async def play_tone(source: rtc.AudioSource) -> None:
@@ -76,7 +56,11 @@ async def hear(room: rtc.Room) -> np.ndarray:
 
 
 async def test_one_participant_hears_the_tone_of_another(livekit: LiveKitServer) -> None:
-    async with asyncio.timeout(20), joined(livekit, "listener") as listener, joined(livekit, "speaker") as speaker:
+    async with (
+        asyncio.timeout(20),
+        livekit.joined("listener", "r") as listener,
+        livekit.joined("speaker", "r") as speaker,
+    ):
         source = rtc.AudioSource(RATE, 1)
         await speaker.local_participant.publish_track(rtc.LocalAudioTrack.create_audio_track("tone", source))
         playing = asyncio.create_task(play_tone(source))
@@ -94,15 +78,15 @@ def test_it_listens_on_loopback_only(livekit: LiveKitServer) -> None:
 
 
 async def test_altered_and_expired_tokens_enter_no_room(livekit: LiveKitServer) -> None:
-    good = token(livekit, "caller")
-    head, claims, signature = token(livekit, "caller", room="another").split(".")
+    good = livekit.token("caller", "r")
+    head, claims, signature = livekit.token("caller", "another").split(".")
     tokens = {
         "good": good,
         "another room's claims": f"{head}.{claims}.{good.split('.')[2]}",
         "another signature": f"{head}.{claims}.{signature[::-1]}",
-        "another secret": token(livekit, "caller", secret="s" * 64),
+        "another secret": livekit.token("caller", "r", secret="s" * 64),
         # The server allows for a minute of clocks that differ.
-        "expired": token(livekit, "caller", lives=timedelta(minutes=-3)),
+        "expired": livekit.token("caller", "r", lives_s=-180),
         "none": "",
     }
     async with aiohttp.ClientSession() as session:

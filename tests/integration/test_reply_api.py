@@ -33,7 +33,7 @@ async def test_the_answer_has_its_whole_shape(call: Call, tenant: TenantForTest)
     answer = await say(call, tenant.key, "my email is ada@example.org", agentId=agent_id)
     assert set(answer) == {
         "reply", "quickReplies", "conversationId", "turnId", "agentId", "variables", "missing", "toolCalls", "degraded",
-        "fields", "model", "usage", "stopped",
+        "fields", "model", "usage", "stopped", "ended",
     }  # fmt: skip
     assert answer["agentId"] == agent_id
     assert answer["variables"] == {"email": "ada@example.org"}

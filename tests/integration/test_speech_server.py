@@ -79,7 +79,7 @@ async def test_a_long_text_is_heard_from_its_first_piece_on(speech: SpeechClient
 
 
 @pytest.mark.parametrize(
-    "text", ["", " \n ", "😀🎉", "日本語です。", "…", "\0\ufffd\ud800", "a" * 2000, "x " * 1000, "١٢٣ naïve €5"]
+    "text", ["", " \n ", "😀🎉", "日本語です。", "…", "\0\ufffd\ud800", "a" * 2000, "x " * 200, "١٢٣ naïve €5"]
 )
 async def test_any_text_can_be_said(speech: SpeechClient, text: str) -> None:
     sizes = [len(piece) async for piece in speech.synthesize(text)]

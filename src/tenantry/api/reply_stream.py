@@ -56,6 +56,7 @@ def _body(done: TurnDone) -> dict[str, Any]:
             "costMicros": usage.cost_micros,
         },
         "stopped": result.stopped,
+        "ended": result.ended,
     }
 
 

@@ -19,7 +19,7 @@ from tenantry.auth.tenant_secrets import hash_secret, make_secret
 from tenantry.calendars.base import Watchable, WebHook
 from tenantry.calendars.remote import RemoteSides
 from tenantry.domain.calendar import RemoteCalendar, Watch
-from tenantry.domain.errors import CalendarRefused, CalendarUnavailable, ConnectionBroken, ProviderNotSetUp
+from tenantry.domain.errors import CalendarRefused, CalendarUnavailable, ConnectionBroken
 from tenantry.storage.repositories import calendar_watches, remote_calendars
 from tenantry.storage.repositories.calendar_watches import KeptWatch
 from tenantry.storage.tenancy import Database
@@ -33,7 +33,7 @@ LASTS = timedelta(days=1)
 _AGAIN_AFTER = timedelta(minutes=10)
 _END_S = 5.0
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-_TROUBLES = (CalendarUnavailable, CalendarRefused, ConnectionBroken, ProviderNotSetUp)
+_TROUBLES = (CalendarUnavailable, CalendarRefused, ConnectionBroken)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from tenantry.cli.templates import template_app
 from tenantry.cli.tenants import key_app, member_app, tenant_app
 from tenantry.cli.up import up
 from tenantry.cli.usage import usage
+from tenantry.cli.worker import worker
 
 app = typer.Typer(
     help="Tenantry: the runtime for multi-tenant AI agents.",
@@ -30,6 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("up")(up)
+app.command("worker")(worker)
 app.command("demo")(demo)
 app.command("chat")(chat)
 app.command("explain")(explain)

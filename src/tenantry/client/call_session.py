@@ -22,10 +22,10 @@ _TIMEOUT = aiohttp.ClientTimeout(total=20)
 
 
 class Unspoken(msgspec.Struct, frozen=True, rename="camel"):
-    """A reply that the caller was never told of as far as is known."""
+    """A reply that the caller was never told of as far as is known; both are None where there is none."""
 
-    turn_id: UUID
-    text: str
+    turn_id: UUID | None
+    text: str | None
 
 
 class SpeechKeys(msgspec.Struct, frozen=True):
@@ -37,8 +37,8 @@ class SpeechKeys(msgspec.Struct, frozen=True):
 
 class Claim(msgspec.Struct, frozen=True, rename="camel"):
     """A call that is ours to speak for, by `call_token`, until another claim supersedes it. `claim` counts them, the
-    first is 1. `greeting` is what to say first, empty where that was said; `unspoken` what to repeat after it;
-    `next_position` the first free one for utterances; `ends_in_s` the seconds that the call may still take."""
+    first is 1. `greeting` is what to say first, empty where that was said; `next_position` the first free one for
+    utterances; `ends_in_s` the seconds that the call may still take."""
 
     call_id: UUID
     call_token: str
@@ -52,7 +52,6 @@ class Claim(msgspec.Struct, frozen=True, rename="camel"):
     voice: Voice
     keys: SpeechKeys
     greeting: str
-    unspoken: Unspoken | None
     next_position: int
     ends_in_s: float
 
@@ -113,6 +112,10 @@ class CallSession:
                 raise ApiError(int(event.data.get("status", 500)), event.data)
             reply = msgspec.convert(event.data, Reply) if event.type == "done" else None
             yield ReplyEvent(event.type, event.data, event.cursor, reply)
+
+    async def unspoken(self) -> Unspoken:
+        """What whoever took the call over has to repeat; a turn that still runs is waited for."""
+        return await self._transport.call("GET", f"{_PATH}/call/unspoken", Unspoken)
 
     async def spoken(self, said: Utterance) -> None:
         """Tell what was said and heard at a position; the second time is nothing new."""

@@ -1,12 +1,14 @@
-"""Calls: which there are, what was said in them, and hanging up."""
+"""Calls: opening them, which there are, what was said in them, and hanging up."""
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
-from tenantry.client.transport import Transport
+import msgspec
+
+from tenantry.client.transport import Transport, given
 from tenantry.domain.call import CallStatus, EndReason
 from tenantry.domain.call import Transport as CallTransport
 
@@ -61,11 +63,40 @@ class CallRecord:
     recorded_bytes: int
 
 
+class OpenedCall(msgspec.Struct, frozen=True, rename="camel"):
+    """Where the caller goes: a LiveKit room of their own, or a WebSocket of the server, with a token that is good for
+    two minutes. `consent_text` is what to tell them before they are recorded, None where they are not."""
+
+    server_url: str
+    room_name: str
+    participant_name: str
+    participant_token: str
+    transport: CallTransport
+    call_id: UUID
+    consent_text: str | None
+
+
 class Calls:
-    """`/api/v1/calls`. Every method raises ApiError."""
+    """`/api/livekit/token` and `/api/v1/calls`. Every method raises ApiError."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+
+    async def open(
+        self,
+        *,
+        purpose: str | None = None,
+        agent_id: UUID | None = None,
+        user_id: str | None = None,
+        user_details: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        transport: CallTransport | None = None,
+    ) -> OpenedCall:
+        """A call for a caller to join, with the agent that routing finds or that is named; `user_id` is the contact's
+        own id, as `lead_id` is of replies."""
+        named = given(purpose=purpose, agentId=agent_id, user_id=user_id, transport=transport)
+        body = {**named, **given(user_details=user_details, metadata=metadata)}
+        return await self._transport.call("POST", "/api/livekit/token", OpenedCall, body=body)
 
     def list(self, *, live: bool | None = None, conversation_id: UUID | None = None) -> AsyncGenerator[Call]:
         """The calls that the key can see, newest first; with `live` those that are not over, or those that are."""

@@ -26,7 +26,7 @@ class ReplyUsage(msgspec.Struct, frozen=True, rename="camel"):
 class Reply(msgspec.Struct, frozen=True, rename="camel"):
     """An answer: `variables` are all values known by now, `missing` the required ones that are not known or not
     confirmed, `fields` the agent's turn fields, `degraded` each step down that it took; `stopped` says who ended it
-    before its end."""
+    before its end, `ended` that the contact is done."""
 
     reply: str
     quick_replies: tuple[str, ...]
@@ -41,6 +41,7 @@ class Reply(msgspec.Struct, frozen=True, rename="camel"):
     model: str
     usage: ReplyUsage
     stopped: str | None
+    ended: bool
 
 
 @dataclass(frozen=True, slots=True)

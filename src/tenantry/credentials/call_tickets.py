@@ -41,11 +41,12 @@ class _Sealing:
 
     def seal(self, plain: bytes) -> str:
         nonce = os.urandom(_NONCE)
-        return base64.urlsafe_b64encode(nonce + self._cipher.encrypt(nonce, plain, self._purpose)).decode()
+        # Without padding: a WebSocket's subprotocol, in which tokens are sent, has no "=".
+        return base64.urlsafe_b64encode(nonce + self._cipher.encrypt(nonce, plain, self._purpose)).decode().rstrip("=")
 
     def open(self, sealed: str) -> bytes | None:
         try:
-            raw = base64.urlsafe_b64decode(sealed.encode("ascii"))
+            raw = base64.urlsafe_b64decode(sealed.encode("ascii") + b"==")
             return self._cipher.decrypt(raw[:_NONCE], raw[_NONCE:], self._purpose)
         except (binascii.Error, UnicodeEncodeError, ValueError, InvalidTag):
             return None

@@ -139,6 +139,7 @@ BUILT_IN_FUNCTIONS = MEMORY_FUNCTIONS | {
     "reschedule_appointment",
     "cancel_appointment",
     "hand_off",
+    "end_conversation",
 }
 
 

@@ -10,6 +10,8 @@ from typing import Literal
 from uuid import UUID
 
 Transport = Literal["livekit", "websocket"]
+# By which LiveKit knows our workers.
+AGENT_NAME = "tenantry"
 
 
 class CallStatus(StrEnum):

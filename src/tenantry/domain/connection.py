@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import Literal
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -53,6 +54,14 @@ class Access:
         return f"Access(version={self.version})"
 
 
+def _is_nearby(host: str) -> bool:
+    """Whether the name or address is one of this machine or of a private network, as far as it tells by itself."""
+    try:
+        return not ip_address(host).is_global
+    except ValueError:
+        return host == "localhost" or "." not in host
+
+
 def validate_server(url: str, username: str, password: str) -> None:
     """Raises InvalidInput for what is no address of a CalDAV server, and for what cannot sign in by RFC 7617; the text
     never repeats the password."""
@@ -64,6 +73,8 @@ def validate_server(url: str, username: str, password: str) -> None:
         absolute, parts = False, urlsplit("")
     if not absolute or not url.isascii() or not url.isprintable() or " " in url:
         faults.append(FieldError("url", "is no absolute http or https URL, such as https://dav.example.org/"))
+    elif parts.scheme == "http" and not _is_nearby(parts.hostname or ""):
+        faults.append(FieldError("url", "would send the password in clear over the internet; give an https URL"))
     elif "@" in parts.netloc or parts.query or parts.fragment:
         faults.append(FieldError("url", "holds a user name, a query or a fragment; leave it out"))
     if ":" in username or not username.isprintable():

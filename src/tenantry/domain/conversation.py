@@ -112,6 +112,9 @@ class Usage:
 
 StopReason = Literal["interrupted", "cancelled"]
 
+# The channel of calls: what comes over it was spoken and what goes is spoken.
+VOICE = "voice"
+
 
 @dataclass(frozen=True, slots=True)
 class TurnResult:
@@ -119,7 +122,7 @@ class TurnResult:
     are not known or not confirmed. `degraded` names each step down that the answer took, in order. `fields` are the
     agent's turn fields that the model gave and that are valid; `model` is the one that spoke last, `usage` what all
     steps used. `stopped` says who ended the answer before its end: a newer message, or whoever cancelled it. `agent_id`
-    and `agent_version` are who answered."""
+    and `agent_version` are who answered. `ended` says that the contact is done."""
 
     reply: str
     quick_replies: tuple[str, ...] = ()
@@ -133,6 +136,7 @@ class TurnResult:
     stopped: StopReason | None = None
     agent_id: UUID | None = None
     agent_version: int | None = None
+    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -245,6 +245,21 @@ class OriginRefused(TenantryError):
     code = "origin_refused"
 
 
+class TooManyCalls(TenantryError):
+    """All lines are busy; try again in a moment."""
+
+    status = 503
+    code = "busy"
+    retryable = True
+
+
+class PageNotBuilt(TenantryError):
+    """The call page is not built on this server; its operator runs `make web`, which needs npm."""
+
+    status = 503
+    code = "page_not_built"
+
+
 class LiveKitUnavailable(TenantryError):
     """The LiveKit server cannot be reached for now; try again in a moment."""
 

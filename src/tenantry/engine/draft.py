@@ -14,6 +14,7 @@ from tenantry.engine.events import LiveEvent
 from tenantry.engine.live import LiveTurn
 from tenantry.llm.base import ChatMessage
 from tenantry.storage.repositories.tool_calls import RecordedCall
+from tenantry.tools.end_conversation.tool import END_CONVERSATION
 from tenantry.tools.hand_off.tool import HAND_OFF, HandedOver
 
 FIXED_REPLY = (
@@ -67,6 +68,7 @@ class Draft:
     attempts: list[ModelAttempt] = field(default_factory=list[ModelAttempt])
     steps: list[ToolStep] = field(default_factory=list[ToolStep])
     tools: tuple[Any, ...] = ()
+    said_goodbye: bool = False
     history_length: int = 0
     _in_messages: int = 0
 
@@ -172,6 +174,14 @@ class Draft:
             stopped=stopped,
             agent_id=self.work.agent.id,
             agent_version=self.work.agent.version,
+            ended=stopped is None and self.over,
+        )
+
+    @property
+    def over(self) -> bool:
+        """Whether the contact is done, as the form policy saw or a model said by its function."""
+        return self.said_goodbye or any(
+            call.name == END_CONVERSATION and call.output["status"] == "ok" for call in self.calls.values()
         )
 
     @property

@@ -7,9 +7,18 @@ from zoneinfo import ZoneInfo
 
 from tenantry.domain.agent import Agent, AgentDefinition
 from tenantry.domain.calendar import BookingNotice
+from tenantry.domain.conversation import VOICE
 from tenantry.domain.memory import Block
 from tenantry.domain.values import Known
+from tenantry.llm.form_policy import greeting_of
 from tenantry.memory.section import memory_section
+
+_SPOKEN = """# Spoken conversation
+You are on the phone: what you write is spoken by a voice, and what you read was recognised from speech.
+- Speak in short sentences, one question at a time. No markdown, lists, emoji or web addresses.
+- What was recognised may be misheard. Ask again where it makes no sense.
+- Read e-mail addresses, phone numbers and ids back letter by letter, and use them only after a yes.
+- You have greeted already; do not greet again. You said: {greeting}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,8 @@ def _of_this_turn(definition: AgentDefinition, moment: Moment) -> Iterator[str]:
     since = f"first met on {moment.contact_since:%d %B %Y}" if moment.contact_since else "new"
     zone = f"; in the time zone {moment.contact_time_zone}" if moment.contact_time_zone else ""
     yield f"# Contact\nReached over {moment.channel}; {since}{zone}."
+    if moment.channel == VOICE:
+        yield _SPOKEN.format(greeting=greeting_of(definition))
     if moment.known:
         facts = (
             f"{name}: {entry.value}" + ("" if entry.confirmed else " (not confirmed yet)")

@@ -21,6 +21,7 @@ from tenantry.engine.resources import Resources
 from tenantry.engine.tool_loop import Toolbox
 from tenantry.llm.base import (
     ChatMessage,
+    ConversationEnded,
     FieldsNoted,
     Model,
     ModelEvent,
@@ -165,6 +166,8 @@ def _keep(draft: Draft, heard: _Heard, event: ModelEvent) -> None:
             draft.quick_replies = choices
         case StateSaved(state):
             draft.policy_state = state
+        case ConversationEnded():
+            draft.said_goodbye = True
         case FieldsNoted(values, faults):
             draft.fields |= values
             draft.degraded.extend(f"field_invalid:{name}" for name in faults)
@@ -215,6 +218,7 @@ def _request(draft: Draft, resources: Resources, model: Model) -> ModelRequest:
         state=draft.policy_state,
         notices=work.notices,
         contact_time_zone=work.conversation.contact_time_zone,
+        channel=work.conversation.channel,
     )
     shown = model.prompt(request)
     if not draft.prompts or draft.prompts[-1] != shown:

@@ -28,7 +28,7 @@ class ModelRequest:
     """All a model may know for one step of a turn. `messages` ends with the contact's message, or with the results of
     the tools that the model asked for. `state` is what the same model left with `StateSaved`. `now` is aware, in the
     agent's time zone; `contact_time_zone` is the contact's (IANA), None where it is not known. `user_id` is the owner
-    that tools act for. `notices` are what the contact is to be told of."""
+    that tools act for. `notices` are what the contact is to be told of; `channel` is what they are reached over."""
 
     agent: AgentDefinition
     system_prompt: str
@@ -40,6 +40,7 @@ class ModelRequest:
     state: Mapping[str, Any] = field(default_factory=dict[str, Any])
     notices: tuple[BookingNotice, ...] = ()
     contact_time_zone: str | None = None
+    channel: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,11 @@ class StateSaved:
     """What the model wants to find in `ModelRequest.state` at its next step; JSON values only."""
 
     state: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationEnded:
+    """The contact is done, and what was said in this step was the goodbye."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +118,7 @@ ModelEvent = (
     | VariableRefused
     | QuickReplies
     | StateSaved
+    | ConversationEnded
     | ToolCallRequest
     | FieldsNoted
     | UsageReported

@@ -16,6 +16,7 @@ from tenantry.calendars.settle import Settler
 from tenantry.calendars.sync import Syncer
 from tenantry.calendars.watching import watching_at
 from tenantry.calendars.worker import calendar_jobs
+from tenantry.channels.livekit_voice.browser.calls import BrowserCalls
 from tenantry.channels.livekit_voice.channel import VoiceChannel
 from tenantry.credentials.connection_store import ConnectionStore
 from tenantry.credentials.connections import ConnectionKeeper
@@ -50,6 +51,7 @@ class Runtime:
     syncer: Syncer
     telemetry: Telemetry
     voice: VoiceChannel
+    browser_calls: BrowserCalls
 
 
 @asynccontextmanager
@@ -88,7 +90,8 @@ async def open_runtime(settings: Settings) -> AsyncGenerator[Runtime]:
             settler = Settler(opened.db, sides, poll=poll)
             syncer = Syncer(opened.db, sides, poll, resources.watching)
             handlers = calendar_jobs(settler, resources.choosing, Invitations.of(opened.db, settings))
-            yield Runtime(settings, opened.db, resources, engine, handlers, syncer, telemetry, voice)
+            browser_calls = BrowserCalls(resources, settings.home, settings.voice.browser_calls)
+            yield Runtime(settings, opened.db, resources, engine, handlers, syncer, telemetry, voice, browser_calls)
         finally:
             await connections.close()
             await asyncio.gather(models.close(), outbound.close(), limiter.close(), voice.close())

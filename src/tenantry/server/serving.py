@@ -65,8 +65,9 @@ async def serving(runtime: Runtime, bound: socket.socket) -> AsyncGenerator[str]
         yield f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     finally:
         starting.cancel()
-        # Streams that wait for what may come would hold the end up.
+        # Streams that wait for what may come would hold the end up, and so would calls.
         runtime.engine.live.close()
+        await runtime.browser_calls.close()
         server.should_exit = True
         await task
         bound.close()

@@ -16,6 +16,7 @@ from tenantry.tools.appointments.reschedule import RescheduleAppointment
 from tenantry.tools.appointments.set import SetAppointment
 from tenantry.tools.arguments import fault
 from tenantry.tools.base import Tool, ToolContext, invalid
+from tenantry.tools.end_conversation.tool import EndConversation
 from tenantry.tools.hand_off.tool import HandOff
 from tenantry.tools.http_request.tool import HttpRequest
 from tenantry.tools.mcp.tool import McpTool
@@ -35,6 +36,7 @@ _ALL: tuple[Tool, ...] = (
     MemoryAppend(),
     MemoryReplace(),
     HandOff(),
+    EndConversation(),
 )
 _TOOLS = {tool.name: tool for tool in _ALL}
 

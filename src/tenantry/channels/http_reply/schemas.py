@@ -64,7 +64,8 @@ class UsageOut(BaseModel):
 class ReplyOut(BaseModel):
     """The answer. `variables` are all values known by now, `missing` the required ones that are not known or not
     confirmed, `degraded` each step down that the answer took, `fields` the agent's turn fields. `stopped` is null, or
-    "interrupted" by a newer message, or "cancelled"; the reply is then what was said until that moment."""
+    "interrupted" by a newer message, or "cancelled"; the reply is then what was said until that moment.
+    `ended` says that the contact is done."""
 
     model_config = _CAMEL
     reply: str
@@ -80,6 +81,7 @@ class ReplyOut(BaseModel):
     model: str
     usage: UsageOut
     stopped: Literal["interrupted", "cancelled"] | None
+    ended: bool
 
 
 class ConfigOut(BaseModel):

@@ -8,8 +8,8 @@ from tenantry.api.reply_stream import STREAM, stream_reply
 from tenantry.api.sse import sse_response
 from tenantry.channels.livekit_voice.access import OfCall
 from tenantry.channels.livekit_voice.channel import TheVoice
-from tenantry.channels.livekit_voice.heard import keep
-from tenantry.channels.livekit_voice.schemas import BeatIn, BeatOut, EndIn, SaidIn, UtteranceIn
+from tenantry.channels.livekit_voice.heard import keep, unspoken
+from tenantry.channels.livekit_voice.schemas import BeatIn, BeatOut, EndIn, SaidIn, UnspokenOut, UtteranceIn
 from tenantry.domain.access import Principal
 from tenantry.domain.call import Utterance
 from tenantry.domain.errors import CallEnded, ConversationBusy, DatabaseUnavailable, NotFound, Unauthenticated
@@ -51,6 +51,13 @@ async def spoken(body: UtteranceIn, holder: OfCall, engine: TheEngine) -> None:
     history has what they heard."""
     said = Utterance(body.position, body.turn_id, body.said, body.heard, body.interrupted, body.timings)
     await keep(engine, holder, said)
+
+
+@router.get("/unspoken", responses=problems(ConversationBusy))
+async def read_unspoken(holder: OfCall, engine: TheEngine) -> UnspokenOut:
+    """What a process that took the call over has to repeat; a turn that still runs is waited for."""
+    found = await unspoken(engine, holder)
+    return UnspokenOut(turn_id=found[0], text=found[1]) if found else UnspokenOut()
 
 
 @router.post("/beat")

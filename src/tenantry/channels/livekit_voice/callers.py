@@ -8,12 +8,14 @@ from fastapi import Request, Response
 from tenantry.auth.identity import authenticate
 from tenantry.auth.principals import bearer_key
 from tenantry.auth.site_keys import tenant_of_site
+from tenantry.channels.livekit_voice.origins import is_own_origin
 from tenantry.channels.livekit_voice.schemas import CallIn
 from tenantry.domain.access import Principal, Scope
 from tenantry.domain.call import Site
 from tenantry.domain.errors import NotFound, OriginRefused, Unauthenticated
 from tenantry.engine.inbound import Inbound, clean_email, clean_metadata, clean_reference
 from tenantry.engine.resources import Resources
+from tenantry.settings import Settings
 from tenantry.storage.repositories import sites, tenants
 
 SITE_HEADER = "X-Tenantry-Site"
@@ -65,14 +67,18 @@ def _email(details: dict[str, Any]) -> str | None:
     return given if given is None or isinstance(given, str) else str(given)
 
 
-async def opener_of(request: Request, resources: Resources) -> Opener:
-    """Who asks. Raises Unauthenticated, Forbidden and OriginRefused."""
+async def opener_of(request: Request, resources: Resources, settings: Settings) -> Opener:
+    """Who asks. A site's visitor is at one of its origins, or at our own call page.
+
+    Raises Unauthenticated, Forbidden and OriginRefused.
+    """
     public_key = request.headers.get(SITE_HEADER)
     if public_key is None:
         principal = await authenticate(resources.db, bearer_key(request))
         principal.require(Scope.REPLY)
         return Opener(principal)
-    return await _visitor(resources, public_key, request.headers.get("origin", ""))
+    own = is_own_origin(request, settings)
+    return await _visitor(resources, public_key, request.headers.get("origin", ""), own=own)
 
 
 async def admit(request: Request, resources: Resources, opener: Opener) -> None:
@@ -84,7 +90,7 @@ async def admit(request: Request, resources: Resources, opener: Opener) -> None:
     await resources.limiter.admit_call(opener.principal.tenant_id, caller)
 
 
-async def _visitor(resources: Resources, public_key: str, origin: str) -> Opener:
+async def _visitor(resources: Resources, public_key: str, origin: str, *, own: bool) -> Opener:
     unknown = Unauthenticated(f"There is no site with this {SITE_HEADER}; its owner sees the key with its sites.")
     tenant_id = tenant_of_site(public_key)
     if tenant_id is None:
@@ -94,7 +100,7 @@ async def _visitor(resources: Resources, public_key: str, origin: str) -> Opener
         if site is None:
             raise unknown
         tenant = await tenants.current(tx)
-    if origin not in site.origins:
+    if not own and origin not in site.origins:
         raise OriginRefused
     return Opener(Principal(tenant, site.id, None, None, frozenset({Scope.REPLY})), site, origin)
 

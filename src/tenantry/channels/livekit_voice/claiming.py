@@ -7,7 +7,7 @@ import structlog
 
 from tenantry.auth.call_tokens import make_call_token
 from tenantry.auth.tenant_secrets import hash_secret
-from tenantry.channels.livekit_voice.schemas import ClaimOut, SpeechKeysOut, UnspokenOut
+from tenantry.channels.livekit_voice.schemas import ClaimOut, SpeechKeysOut
 from tenantry.channels.livekit_voice.verdicts import agent_lives
 from tenantry.credentials.call_tickets import Ticket
 from tenantry.credentials.secret_store import OwnerSecrets
@@ -55,7 +55,6 @@ async def claim(resources: Resources, ticket: Ticket) -> ClaimOut:
             local=equipped.local,
         )
         said = await calls.utterances(tx, call.id)
-        unspoken = await calls.unspoken(tx, call)
     return ClaimOut(
         call_id=call.id,
         call_token=token,
@@ -69,7 +68,6 @@ async def claim(resources: Resources, ticket: Ticket) -> ClaimOut:
         voice=equipped.voice,
         keys=equipped.keys,
         greeting="" if call.answered_at else _greeting(definition),
-        unspoken=UnspokenOut(turn_id=unspoken[0], text=unspoken[1]) if unspoken else None,
         next_position=said[-1].position + 1 if said else 1,
         ends_in_s=_seconds_left(call, definition.voice),
     )

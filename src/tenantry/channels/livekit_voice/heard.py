@@ -38,10 +38,26 @@ async def keep(engine: Engine, holder: CallHolder, said: Utterance) -> None:
             await calls.take_back(tx, call.conversation_id, turn.id, said.heard)
 
 
+async def unspoken(engine: Engine, holder: CallHolder) -> tuple[UUID, str] | None:
+    """The last turn's reply where nobody has said that it was spoken, once that turn is done. Raises CallEnded, and
+    ConversationBusy when it takes too long."""
+    async with engine.db.tenant(holder.tenant_id) as tx:
+        call = await holder.call(tx)
+        running = await turns.last_unfinished(tx, call.conversation_id)
+    if running is not None:
+        await _wait(engine, holder.tenant_id, call.conversation_id, running)
+    async with engine.db.tenant(holder.tenant_id) as tx:
+        return await calls.unspoken(tx, call)
+
+
 async def _end(engine: Engine, tenant_id: UUID, conversation_id: UUID, turn_id: UUID) -> None:
     """Stop the turn, and wait until it is stored with what was said of it."""
-    if not await engine.stop(tenant_id, turn_id, "interrupted"):
-        return
+    if await engine.stop(tenant_id, turn_id, "interrupted"):
+        await _wait(engine, tenant_id, conversation_id, turn_id)
+
+
+async def _wait(engine: Engine, tenant_id: UUID, conversation_id: UUID, turn_id: UUID) -> None:
+    """Until the turn is stored."""
     try:
         async with asyncio.timeout(_LONGEST_S):
             while not await _stored(engine, tenant_id, turn_id):

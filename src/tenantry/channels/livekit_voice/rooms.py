@@ -8,10 +8,10 @@ import aiohttp
 from livekit import api
 
 from tenantry.channels.livekit_voice.verdicts import Present
+from tenantry.domain.call import AGENT_NAME
 from tenantry.domain.errors import LiveKitUnavailable
 from tenantry.settings import LiveKitSettings
 
-AGENT_NAME = "tenantry"
 TOKEN_LIVES = timedelta(minutes=2)
 _TIMEOUT = aiohttp.ClientTimeout(total=3)
 _MOST_PARTICIPANTS = 4

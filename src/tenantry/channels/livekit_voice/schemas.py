@@ -43,17 +43,9 @@ class SpeechKeysOut(BaseModel):
     speech: str | None
 
 
-class UnspokenOut(BaseModel):
-    """A reply that the caller was not told of."""
-
-    model_config = _CAMEL
-    turn_id: UUID
-    text: str
-
-
 class ClaimOut(BaseModel):
     """A call that is the claimant's to speak for by `callToken`, until another claim. `greeting` is what to say first,
-    empty where that was said; `unspoken` what to repeat after it; `nextPosition` the first free one for utterances;
+    empty where that was said; `nextPosition` the first free one for utterances;
     `endsInS` the seconds that the call may still take."""
 
     model_config = _CAMEL
@@ -69,7 +61,6 @@ class ClaimOut(BaseModel):
     voice: Voice
     keys: SpeechKeysOut
     greeting: str
-    unspoken: UnspokenOut | None
     next_position: int
     ends_in_s: float
 
@@ -102,6 +93,14 @@ class UtteranceIn(BaseModel):
     heard: _Spoken
     interrupted: bool = False
     timings: Annotated[Mapping[Annotated[str, Field(max_length=40)], _Milliseconds], Field(max_length=20)] = {}
+
+
+class UnspokenOut(BaseModel):
+    """The reply of the call's last turn, where nobody has said that it was spoken; both null where there is none."""
+
+    model_config = _CAMEL
+    turn_id: UUID | None = None
+    text: str | None = None
 
 
 class BeatIn(BaseModel):

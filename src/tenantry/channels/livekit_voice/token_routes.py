@@ -42,7 +42,7 @@ async def open_a_call(
 ) -> Response:
     """Open a call with the agent that routing finds: a private room and a short-lived token for it. Browsers send a
     site's public key as `X-Tenantry-Site` in the place of an API key, from an origin of the site."""
-    opener = await opener_of(request, resources)
+    opener = await opener_of(request, resources, settings)
     try:
         await admit(request, resources, opener)
         transport = _transport(body, voice)

@@ -41,9 +41,13 @@ BY_SECRET: dict[str, str] = {
     "POST /api/voice/claims": "`voice.attack`",
     "POST /api/voice/claims/lost": "`voice.attack`",
     "POST /api/voice/call/turns": "`voice.attack`",
+    "GET /api/voice/call/unspoken": "`voice.attack`",
     "POST /api/voice/call/utterances": "`voice.attack`",
     "POST /api/voice/call/beat": "`voice.attack`",
     "POST /api/voice/call/end": "`voice.attack`",
+    "GET /call": "`call_pages.attack`",
+    "GET /call/assets/{name}": "`call_pages.attack`",
+    f"{SOCKET} /api/voice/socket": "`call_pages.attack`",
     "POST /api/voice/call/recording": "`voice.attack`",
 }
 

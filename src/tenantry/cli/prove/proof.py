@@ -4,6 +4,7 @@ import aiohttp
 import structlog
 
 from tenantry.cli.prove import (
+    call_pages,
     calls,
     connections,
     exports,
@@ -83,6 +84,7 @@ async def _attack(runtime: Runtime, estate: Estate, run_id: str, found: list[Cro
         found += await purposes.attack(wire, world)
         # Before the routes, whose control makes another feed.
         found += await feeds.attack(wire, world)
+        found += await call_pages.attack(wire, world)
         found += await hooks.attack(wire, db, world)
         found += await voice.attack(wire, db, world)
         # Routes before forgeries: who forges an id keeps it as the external id of a conversation of their own.

@@ -144,6 +144,7 @@ def _calls(intruder: Party, start: dict[str, str]) -> Iterator[tuple[str, dict[s
     yield "cancel_appointment", own
     yield "memory_append", {"label": BLOCK, "text": "forged"}
     yield "memory_replace", {"label": BLOCK, "old": intruder.word, "new": "forged"}
+    yield "end_conversation", {}
     yield "hand_off", {"purpose": intruder.purpose}
 
 

@@ -101,6 +101,7 @@ def _attempts(world: World, target: Party, token: str, stranger: str, neighbour:
         for path, body in _BODIES.items():
             yield _Attempt(name, key, Request("POST", f"/api/voice/{path}", body=body))
         yield _Attempt(name, key, Request("POST", "/api/voice/call/recording", {"part": "7"}))
+        yield _Attempt(name, key, Request("GET", "/api/voice/call/unspoken"))
     cut = {**_BODIES["call/utterances"], "turnId": str(target.turn_id), "interrupted": True, "heard": ""}
     for name, key in (("another tenant's call", stranger), ("the other member's call", neighbour)):
         yield _Attempt(name, key, Request("POST", "/api/voice/call/utterances", body=cut))

@@ -277,6 +277,7 @@ _FUNCTIONS = {
     "cancel_appointment": (),
     "memory_append": (),
     "memory_replace": (),
+    "end_conversation": (),
 }
 
 

@@ -64,6 +64,8 @@ def _yes_no(intents: frozenset[Intent]) -> bool | None:
 def _text(message: Message, variable: Variable, intents: frozenset[Intent], turn: Turn) -> str | None:
     if not variable.required and Intent.NO in intents and len(message.original) < 12:
         return None
+    if turn.spoken and (code := turn.language.speech.code(turn.language.answer(message.text, variable))):
+        return code
     text = turn.language.answer(message.original, variable) or message.original
     return text[:_LONGEST_TEXT].strip() or None
 

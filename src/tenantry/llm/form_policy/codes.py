@@ -1,5 +1,6 @@
 """The code that a contact was told when they booked: it proves whose an appointment is."""
 
+import re
 from dataclasses import replace
 
 from tenantry.domain.booking_reference import take_reference
@@ -24,7 +25,10 @@ def ask_code(turn: Turn) -> None:
 def take_code(turn: Turn, message: Message) -> Message | None:
     """Keep the code that the message holds; the message without it, or None where there is none to be kept."""
     asked = turn.state.expecting == "code"
-    taken = take_reference(message.original, asked=asked) if turn.tools & {CANCEL, MOVE} else None
+    said = message.original
+    if asked and turn.spoken:
+        said = re.sub(r"[,.]", "", turn.language.speech.letters(message.text))
+    taken = take_reference(said, asked=asked) if turn.tools & {CANCEL, MOVE} else None
     if taken is None:
         return None
     turn.state.reference, rest = taken

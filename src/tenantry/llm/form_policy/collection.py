@@ -33,8 +33,10 @@ def note_values(turn: Turn, readings: Readings, *, correcting: bool) -> list[Rea
         if same(before, reading.value):
             turn.progress = True
             continue
-        doubtful = reading.variable.type in _READ_BACK or (
-            reading.spoken and reading.variable.type in _SPOKEN_READ_BACK
+        doubtful = (
+            reading.variable.type in _READ_BACK
+            or turn.exact(reading.variable, reading.value)
+            or (reading.spoken and reading.variable.type in _SPOKEN_READ_BACK)
         )
         confirmed = not doubtful or (correcting and before is not None and not reading.spoken)
         turn.note(reading.variable, reading.value, reading.heard, confirmed=confirmed)
@@ -79,8 +81,9 @@ def note_slot(turn: Turn) -> None:
 
 
 def acknowledge(turn: Turn, changed: list[Reading], asked: Variable | None, *, correcting: bool, timed: bool) -> None:
-    """Say what was noted: nothing of a plain answer that is read back later anyway, all of the rest. `timed` tells
-    that a wish for a time was among it."""
+    """Say what was noted: nothing of what is read back anyway, a plain answer or one that has to be exact, all of the
+    rest. `timed` tells that a wish for a time was among it."""
+    changed = [r for r in changed if not turn.exact(r.variable, r.value)]
     corrected = [r for r in changed if correcting and r.variable is not asked]
     if corrected:
         turn.rotate("corrected", values=turn.language.join([turn.describe(r.variable) for r in corrected]))

@@ -19,7 +19,8 @@ def read_back(turn: Turn) -> None:
     first = state.expecting not in {"confirm", "correction"}
     state.misses = 0 if first else state.misses + 1
     told = [v for v in turn.agent.variables if v.name in turn.known and v.name not in turn.slot_names]
-    listed = turn.unconfirmed() if state.read_back else told
+    # On the phone only what is not agreed to yet, so that it is short.
+    listed = turn.unconfirmed() if state.read_back or turn.spoken else told
     values = [turn.describe(v) for v in listed]
     if books(turn) and state.appointment is None and state.wanted.start:
         values.append(turn.phrase("read_back_time", when=turn.say_wish(state.wanted)))
@@ -91,7 +92,7 @@ def _part_of_address(turn: Turn, message: Message, worded: list[Variable]) -> li
         noted = str(turn.known[variable.name].value)
         corrected = turn.language.correct_address(noted, turn.language.join_letters(message.text))
         if corrected and corrected != noted:
-            return [Reading(variable, corrected, message.original)]
+            return [Reading(variable, corrected, message.original, turn.spoken)]
     return []
 
 
@@ -107,7 +108,7 @@ def _one_word(turn: Turn, message: Message, intents: frozenset[Intent], worded: 
         if at is not None:
             tail = words[at][len(words[at].rstrip(",.")) :]
             words[at] = (new[:1].upper() + new[1:] if words[at][:1].isupper() else new) + tail
-            return [Reading(variable, " ".join(words), message.original)]
+            return [Reading(variable, " ".join(words), message.original, turn.spoken)]
     return []
 
 

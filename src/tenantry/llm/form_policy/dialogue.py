@@ -5,9 +5,11 @@ import json
 from tenantry.domain.agent import Function, Variable, VariableType
 from tenantry.domain.tools import ToolResult
 from tenantry.llm.form_policy.appointments import heard_about_appointment, heard_choice, settle_time
+from tenantry.llm.form_policy.checking import check_back, heard_check, missed_again, spelt_email, to_check
 from tenantry.llm.form_policy.codes import heard_code, take_code, without_code
 from tenantry.llm.form_policy.collection import acknowledge, ask, books, next_variable, note_values, skip
 from tenantry.llm.form_policy.confirmation import corrections, heard_confirmation, named_wrong, read_back
+from tenantry.llm.form_policy.greeting import greeting_of
 from tenantry.llm.form_policy.handing_over import heard_hand_off
 from tenantry.llm.form_policy.language import Intent
 from tenantry.llm.form_policy.message import Message, read_message
@@ -30,6 +32,7 @@ _ABOUT_THE_CONVERSATION = frozenset(Intent) - {
     Intent.UNSOLVED,
 }
 _NOT_BY_ITSELF = APPOINTMENT_TOOLS | {HAND_OFF}
+_NOTHING_ELSE = frozenset({Intent.NO, Intent.SKIP, Intent.THANKS, Intent.CORRECTION, Intent.PLEASED})
 _DECLINING = frozenset({Intent.SKIP, Intent.NO})
 
 
@@ -54,7 +57,7 @@ def hear_results(turn: Turn) -> None:
 def hear_message(turn: Turn, content: str) -> None:
     """The contact said something."""
     state = turn.state
-    message = read_message(content, turn.language)
+    message = read_message(content, turn.language, spoken=turn.spoken)
     first = _greet(turn)
     tell_notices(turn)
     state.turns += 1
@@ -81,8 +84,10 @@ def hear_message(turn: Turn, content: str) -> None:
     if Intent.RESTART in intents:
         _restart(turn)
         return
-    readings = Reader(turn, message, intents, asked).read()
-    if parts := corrections(turn, message, intents):
+    readings = Reader(turn, message, intents, asked or _contact_checked(turn)).read()
+    if not readings.values and readings.when is None and (spelt := spelt_email(turn, asked, message, intents)):
+        readings.values = [spelt]
+    if turn.checking is None and (parts := corrections(turn, message, intents)):
         readings.values = parts
     _respond(turn, message, intents, readings, asked, first=first)
     if not turn.lines and turn.call is None:
@@ -93,6 +98,12 @@ def _tells(message: Message, intents: frozenset[Intent]) -> bool:
     """Whether a first message says at length what the contact has to say: it may answer an open question that was not
     asked yet."""
     return len(message.original.split()) > _SHORT_MESSAGE and not intents & _ABOUT_THE_CONVERSATION
+
+
+def _contact_checked(turn: Turn) -> Variable | None:
+    """What the whole message may say anew; of an id that was read back only its correction does."""
+    checked = turn.checking
+    return checked if checked is not None and checked.type is not VariableType.TEXT else None
 
 
 def _respond(
@@ -109,23 +120,31 @@ def _respond(
     elif heard_about_appointment(turn, intents, readings):
         note_values(turn, readings, correcting=correcting)
         return
-    if not readings.values and readings.when is None and (wrong := named_wrong(turn, message, intents)):
+    unread = not readings.values and readings.when is None
+    if unread and turn.checking is None and (wrong := named_wrong(turn, message, intents)):
         _ask_anew(turn, wrong)
         return
-    if heard_confirmation(turn, intents, readings):
+    if heard_check(turn, message, intents, readings) or heard_confirmation(turn, intents, readings):
         return
     changed = note_values(turn, readings, correcting=correcting)
     acknowledge(turn, changed, asked, correcting=correcting, timed=readings.when is not None)
-    if not turn.progress and asked and intents & _DECLINING:
+    if not turn.progress and asked and intents & _DECLINING and Intent.BYE not in intents:
         if not asked.required:
             skip(turn, asked)
-    elif not turn.progress and _answered_aside(turn, intents, asked, first=first):
-        return
+    elif not turn.progress:
+        if _answered_aside(turn, intents, asked, first=first):
+            return
+        if not first and missed_again(turn, intents, readings):
+            return
     advance(turn, intents, readings, missed=not turn.progress and not first)
 
 
 def _answered_aside(turn: Turn, intents: frozenset[Intent], asked: Variable | None, *, first: bool) -> bool:
     """Courtesies and questions; whether the step ends with the answer."""
+    if _all_done(turn) and intents & _DECLINING and intents <= _NOTHING_ELSE:
+        # No, to whether there is anything else.
+        farewell(turn, frozenset({Intent.BYE}))
+        return True
     if intents & _COURTESY and not first:
         farewell(turn, intents)
         if Intent.BYE in intents:
@@ -156,10 +175,12 @@ def _all_done(turn: Turn) -> bool:
 
 
 def _greet(turn: Turn) -> bool:
-    """Begin with the greeting where nothing was said before."""
-    began = bool(turn.request.state) or any(message.role == "assistant" for message in turn.request.messages)
-    if not began:
-        turn.lines.append(turn.agent.greeting.strip() or turn.phrase("greeting", agent=turn.agent.name))
+    """Begin with the greeting where nothing was said before, but on a call, which was begun with it; whether it is the
+    contact's first message."""
+    earlier = turn.request.messages[:-1]
+    began = bool(turn.request.state) or any(m.role == ("user" if turn.spoken else "assistant") for m in earlier)
+    if not began and not turn.spoken:
+        turn.lines.append(greeting_of(turn.agent))
     return not began
 
 
@@ -184,6 +205,9 @@ def advance(turn: Turn, intents: frozenset[Intent], readings: Readings, *, misse
     """The next step towards what the agent is for."""
     if turn.state.moving:
         settle_time(turn, intents, readings, missed=missed)
+        return
+    if checked := to_check(turn):
+        check_back(turn, checked)
         return
     variable = next_variable(turn)
     if variable is not None:

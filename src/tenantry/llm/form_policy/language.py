@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from enum import StrEnum
 
-from tenantry.domain.agent import OpeningHours, Variable
+from tenantry.domain.agent import OpeningHours, Variable, VariableType
 
 
 class Intent(StrEnum):
@@ -89,6 +89,27 @@ class MoneyWords:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Speech:
+    """What a language needs where it is spoken and heard.
+
+    Functions: `tidy` takes out of a recognised message what nobody meant to say; `letters` puts words together that
+    were spelt, however the letters were said; `email` puts right what is often misheard in an answer that is an e-mail
+    address; `part_of_email` is what may be a part of one in a message, and `domain` the domain where that is one;
+    `with_part` replaces in a local part what another one is most like; `code` is the id that an answer is, or empty;
+    `say_exactly` says an e-mail address, a number to dial or an id so that no letter of it is mistaken.
+    """
+
+    tidy: Callable[[str], str]
+    letters: Callable[[str], str]
+    email: Callable[[str], str]
+    part_of_email: Callable[[str], str]
+    domain: Callable[[str], str]
+    with_part: Callable[[str, str], str]
+    code: Callable[[str], str]
+    say_exactly: Callable[[VariableType, str], str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Language:
     """One language. Texts handed to its functions are at most a few thousand characters long.
 
@@ -121,6 +142,7 @@ class Language:
     filler: frozenset[str]
     date_hint: Callable[[str], bool]
     money: MoneyWords
+    speech: Speech
     phrases: Mapping[str, tuple[str, ...]]
     question: Callable[[Variable], str]
     example: Callable[[Variable], str]

@@ -25,9 +25,9 @@ class Message:
         return not any(character.isalnum() for character in self.original)
 
 
-def read_message(content: str, language: Language) -> Message:
-    """The message as it is read for values."""
-    original = one_line(content)
+def read_message(content: str, language: Language, *, spoken: bool = False) -> Message:
+    """The message as it is read for values; `spoken` tells that it was recognised from speech."""
+    original = language.speech.tidy(one_line(content)) if spoken else one_line(content)
     return Message(original, language.digits(original))
 
 

@@ -16,6 +16,7 @@ _REASONS = frozenset(
     {"taken", "outside_business_hours", "past", "too_soon", "too_far", "invalid_time", "holiday", "day_full"}
 )
 _MAX_OFFERS = 4
+_MAX_SPOKEN_OFFERS = 3
 _MAX_SHOWN = 8
 _HIDDEN = frozenset({"status", "service_status", "user_id", "reason", "code"})
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -118,7 +119,7 @@ def _told_unavailable(turn: Turn, result: ToolResult) -> None:
     line = turn.phrase(reason if reason in _REASONS else "unavailable", when=when, hours=hours)
     turn.lines.append(line[:1].upper() + line[1:])
     turn.state.wanted = Wish(day=wish.day)
-    slots = _moments(_told(turn, result, "alternatives"))[:_MAX_OFFERS]
+    slots = _moments(_told(turn, result, "alternatives"))[: _most(turn)]
     if slots:
         offer(turn, slots, nearest=True)
     else:
@@ -135,27 +136,31 @@ def _told_free(turn: Turn, result: ToolResult) -> None:
     free = _moments(_told(turn, result, "free"))
     fitting = [moment for moment in free if wish.fits(wall_time(moment))]
     if fitting:
-        offer(turn, _spread(fitting))
+        offer(turn, _spread(fitting, _most(turn)))
     elif not state.searched:
         turn.say("none_free", when=turn.say_wish(wish))
         if free:
-            offer(turn, _spread(free), nearest=True)
+            offer(turn, _spread(free, _most(turn)), nearest=True)
         else:
             check(turn, wall_time(f"{wish.day}T00:00") if wish.day > turn.clock.now.date().isoformat() else None)
             state.searched = True
     elif free:
-        offer(turn, _spread(free), nearest=True)
+        offer(turn, _spread(free, _most(turn)), nearest=True)
     else:
         state.expecting, state.offers, state.wanted = "slot", [], Wish()
         turn.say("none_free_at_all")
 
 
-def _spread(slots: list[str]) -> list[str]:
+def _most(turn: Turn) -> int:
+    return _MAX_SPOKEN_OFFERS if turn.spoken else _MAX_OFFERS
+
+
+def _spread(slots: list[str], most: int) -> list[str]:
     """A few of many, from the first to the last."""
-    if len(slots) <= _MAX_OFFERS:
+    if len(slots) <= most:
         return slots
-    step = (len(slots) - 1) / (_MAX_OFFERS - 1)
-    return [slots[round(index * step)] for index in range(_MAX_OFFERS)]
+    step = (len(slots) - 1) / (most - 1)
+    return [slots[round(index * step)] for index in range(most)]
 
 
 def _told(turn: Turn, result: ToolResult, name: str) -> Any:

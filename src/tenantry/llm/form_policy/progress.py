@@ -53,7 +53,7 @@ def next_step(turn: Turn) -> str:
     match turn.state.expecting:
         case "variable" if variable := turn.agent.variable(turn.state.asked):
             return turn.phrase("next_ask", label=variable.label)
-        case "confirm" | "correction":
+        case "check" | "confirm" | "correction":
             return turn.phrase("next_confirm")
         case "slot" | "retry":
             return turn.phrase("next_time")

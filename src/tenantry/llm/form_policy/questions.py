@@ -92,16 +92,24 @@ def _help(turn: Turn) -> None:
         turn.say("help_plain")
 
 
+def _goodbye(turn: Turn) -> None:
+    state, turn.ended = turn.state, True
+    missing = [v.label for v in turn.required if v.name not in turn.known]
+    begun = bool(turn.known) or not state.wanted.empty
+    if books(turn) and state.appointment is None and begun and not state.done:
+        turn.say("bye_unbooked", 0 if missing else 1, labels=turn.language.join(missing))
+    elif missing and turn.known and not state.done:
+        turn.say("bye_open", labels=turn.language.join(missing))
+    elif state.moving and state.appointment:
+        turn.say("bye_unmoved", when=turn.say_start(state.appointment.start))
+    else:
+        turn.rotate("bye")
+
+
 def farewell(turn: Turn, intents: frozenset[Intent]) -> bool:
     """Answer thanks and goodbyes; whether that is all there is to say."""
     if Intent.BYE in intents:
-        missing = [v.label for v in turn.required if v.name not in turn.known]
-        if missing and turn.known:
-            turn.say("bye_open", labels=turn.language.join(missing))
-        elif books(turn) and turn.state.appointment is None and turn.known and not turn.state.done:
-            turn.say("bye_open", 1, labels="")
-        else:
-            turn.rotate("bye")
+        _goodbye(turn)
         return True
     if Intent.THANKS in intents:
         turn.rotate("welcome")

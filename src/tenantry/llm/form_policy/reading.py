@@ -77,6 +77,8 @@ class Reader:
     def _emails(self) -> None:
         asked = self._is_asked(VariableType.EMAIL)
         if VariableType.EMAIL in self._types:
+            if asked and self.turn.spoken:
+                self._mend_email()
             source = self.left
             if asked:
                 source = self.turn.language.answer(source, self.asked) if self.asked else source
@@ -86,6 +88,11 @@ class Reader:
                 self._assign(VariableType.EMAIL, place.value, place.start, place.end)
             if asked and not self.readings.values and "@" in self.left:
                 self.readings.hint = "bad_email"
+
+    def _mend_email(self) -> None:
+        mended = self.turn.language.speech.email(self.message.text)
+        if read_emails(mended, self.turn.language, True):
+            self.left = mended
 
     def _addresses(self) -> None:
         if VariableType.ADDRESS in self._types:
@@ -268,6 +275,8 @@ class Reader:
         self.readings.values.append(Reading(variable, value, heard, self._spoken(heard, value)))
 
     def _spoken(self, heard: str, value: Any) -> bool:
+        if self.turn.spoken:
+            return True
         if isinstance(value, str) and "@" in value and "@" not in heard:
             return True
         return any(c.isdigit() for c in heard) and heard.lower() not in self.message.original.lower()

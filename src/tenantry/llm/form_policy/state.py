@@ -11,7 +11,7 @@ from tenantry.llm.form_policy.language import When
 
 VERSION = 1
 
-Expecting = Literal["", "variable", "confirm", "correction", "slot", "cancel", "retry", "code"]
+Expecting = Literal["", "variable", "check", "confirm", "correction", "slot", "cancel", "retry", "code"]
 
 
 @dataclass(slots=True)
@@ -77,7 +77,8 @@ class DialogueState:
     """`asked` is the variable asked for last, `misses` how often its answers were not understood, `offered` the
     optional ones asked, `confirming` those being read back, `offers` free slots told last, `moving` whether the wanted
     time is for the appointment that is there, `called` what tools were called with, `partial` half an answer to
-    `asked`, `reference` the code of an appointment that the contact gave, `zone` the zone of all wall times."""
+    `asked`, `reference` the code of an appointment that the contact gave, `zone` the zone of all wall times,
+    `failed` how often a value that has to be right to the letter was heard wrong."""
 
     expecting: Expecting = ""
     asked: str = ""
@@ -97,6 +98,7 @@ class DialogueState:
     read_back: bool = False
     reference: str = ""
     zone: str = ""
+    failed: dict[str, int] = field(default_factory=dict[str, int])
 
 
 _HINTS = get_type_hints(DialogueState)

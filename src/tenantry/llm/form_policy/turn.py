@@ -8,10 +8,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tenantry.domain.agent import Variable, VariableType
+from tenantry.domain.conversation import VOICE
 from tenantry.domain.tools import ToolCallRequest
 from tenantry.domain.values import VariableValue
 from tenantry.domain.wall_time import ZONES
-from tenantry.llm.base import ModelEvent, ModelRequest, QuickReplies, StateSaved, TextDelta, VariableNoted
+from tenantry.llm.base import (
+    ConversationEnded,
+    ModelEvent,
+    ModelRequest,
+    QuickReplies,
+    StateSaved,
+    TextDelta,
+    VariableNoted,
+)
 from tenantry.llm.form_policy.language import Clock, Language
 from tenantry.llm.form_policy.languages import load_language
 from tenantry.llm.form_policy.readers.amounts import say_money
@@ -32,7 +41,8 @@ APPOINTMENT_TOOLS = frozenset({SET, CHECK, MOVE, CANCEL})
 
 
 class Turn:
-    """What is known, and what is to be said, noted and called in this step."""
+    """What is known, and what is to be said, noted and called in this step. `spoken` tells that the contact speaks and
+    hears; `ended` that they are done."""
 
     def __init__(self, request: ModelRequest) -> None:
         self.request = request
@@ -50,6 +60,8 @@ class Turn:
         self.quick: tuple[str, ...] = ()
         self.call: ToolCallRequest | None = None
         self.progress = False
+        self.spoken = request.channel == VOICE
+        self.ended = False
         self._notes: dict[str, VariableValue | None] = {}
 
     def _settle_zone(self) -> None:
@@ -86,6 +98,18 @@ class Turn:
     def unconfirmed(self) -> list[Variable]:
         """The noted values that were not read back yet."""
         return [v for v in self.agent.variables if v.name in self.known and not self.known[v.name].confirmed]
+
+    def exact(self, variable: Variable, value: Any) -> bool:
+        """Whether a value was heard that has to be right to the letter: what the contact is reached by, and ids."""
+        if variable.type is VariableType.TEXT:
+            return self.spoken and isinstance(value, str) and self.language.speech.code(value) == value
+        return self.spoken and variable.type in {VariableType.EMAIL, VariableType.PHONE}
+
+    @property
+    def checking(self) -> Variable | None:
+        """The noted value that was just read back by itself."""
+        asked = self.agent.variable(self.state.asked) if self.state.expecting == "check" else None
+        return asked if asked is not None and asked.name in self.known else None
 
     # What is noted
 
@@ -238,6 +262,8 @@ class Turn:
         if self.quick and self.call is None:
             yield QuickReplies(self.quick)
         yield StateSaved(save_state(self.state))
+        if self.ended:
+            yield ConversationEnded()
         if self.call is not None:
             yield self.call
 

@@ -63,6 +63,12 @@ async def find(tx: TenantTx, public_key: str) -> Site | None:
     return _site_from(row, tx.tenant_id) if row else None
 
 
+async def get(tx: TenantTx, site_id: UUID) -> Site | None:
+    """The site of this id."""
+    row = await tx.row(f"SELECT {_COLUMNS} FROM sites WHERE tenant_id = $1 AND id = $2", tx.tenant_id, site_id)
+    return _site_from(row, tx.tenant_id) if row else None
+
+
 async def list_all(tx: TenantTx) -> Sequence[Site]:
     """All sites of the tenant, the newest first."""
     rows = await tx.rows(f"SELECT {_COLUMNS} FROM sites WHERE tenant_id = $1 ORDER BY id DESC", tx.tenant_id)

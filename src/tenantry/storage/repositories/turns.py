@@ -141,6 +141,16 @@ async def unfinished(tx: TenantTx, conversation_id: UUID) -> bool:
     )
 
 
+async def last_unfinished(tx: TenantTx, conversation_id: UUID) -> UUID | None:
+    """The conversation's last turn, where that is not done."""
+    return await tx.value(
+        "SELECT id FROM turns WHERE tenant_id = $1 AND conversation_id = $2 AND status IN ('queued', 'running') "
+        "ORDER BY number DESC LIMIT 1",
+        tx.tenant_id,
+        conversation_id,
+    )
+
+
 async def stop_unfinished(tx: TenantTx, conversation_id: UUID, reason: StopReason) -> list[UUID]:
     """Ask that every unfinished turn of the conversation ends where it stands; which ones."""
     rows = await tx.rows(

@@ -12,6 +12,7 @@ from tenantry.domain.tools import ToolCallRequest, ToolResult, ToolSpec
 from tenantry.domain.values import VariableValue
 from tenantry.llm.base import (
     ChatMessage,
+    ConversationEnded,
     FieldsNoted,
     ModelEvent,
     ModelRequest,
@@ -130,6 +131,8 @@ class Talk:
     tools: Mapping[str, Tool] = field(default_factory=dict)
     now: datetime = SATURDAY
     contact_time_zone: str | None = None
+    channel: str = "chat"
+    ended: bool = False
     notices: tuple[BookingNotice, ...] = ()
     known: dict[str, VariableValue] = field(default_factory=dict)
     state: Mapping[str, Any] = field(default_factory=dict)
@@ -144,7 +147,7 @@ class Talk:
     async def say(self, text: str) -> str:
         """The contact says `text`; the reply."""
         self.messages.append(ChatMessage("user", text))
-        self.quick, self.fields, self.field_events = (), {}, 0
+        self.quick, self.fields, self.field_events, self.ended = (), {}, 0, False
         said = ""
         request = self._request()
         for _ in range(6):
@@ -176,6 +179,7 @@ class Talk:
             state=self.state,
             contact_time_zone=self.contact_time_zone,
             notices=self.notices,
+            channel=self.channel,
         )
         self.requests.append(request)
         return request
@@ -187,6 +191,8 @@ class Talk:
                     self.known.pop(name, None)
                 case VariableNoted(name, VariableValue() as value):
                     self.known[name] = value
+                case ConversationEnded():
+                    self.ended = True
                 case StateSaved(state):
                     self.state = state
                 case QuickReplies(choices):

@@ -33,7 +33,9 @@ class SpeechClient:
         async with self._asking(wire.message(asked, pcm16)) as reader:
             return str(_checked(await wire.read_head(reader))["text"])
 
-    async def synthesize(self, text: str, *, voice: str = "heart", speed: float = 1.0) -> AsyncGenerator[bytes]:
+    async def synthesize(
+        self, text: str, *, voice: str = wire.DEFAULT_VOICE, speed: float = 1.0
+    ) -> AsyncGenerator[bytes]:
         """16-bit mono PCM at 24,000 Hz of at most 2,000 characters, in pieces as they are ready; closing it cancels.
 
         Nothing where there is nothing to say. Raises InvalidInput, SpeechBusy, SpeechUnavailable.

@@ -101,6 +101,8 @@ async def _run_once(path: Path) -> int:
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", __package__ or "", "--socket", str(path), "--until-stdin-closes"),
         stdin=asyncio.subprocess.PIPE,
+        # A terminal's ctrl-C is for the parent, which may have calls to finish.
+        start_new_session=True,
         env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
     )
     try:

@@ -8,7 +8,7 @@ from livekit.agents.tts import TTS, AudioEmitter, ChunkedStream, TTSCapabilities
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
 
 from tenantry.channels.livekit_voice.speech.client import SpeechClient
-from tenantry.channels.livekit_voice.speech.wire import OUT_RATE, SAMPLE_BYTES
+from tenantry.channels.livekit_voice.speech.wire import DEFAULT_VOICE, OUT_RATE, SAMPLE_BYTES
 from tenantry.domain.errors import TenantryError
 
 _SILENCE = bytes(OUT_RATE // 50 * SAMPLE_BYTES)  # 20 ms
@@ -17,7 +17,7 @@ _SILENCE = bytes(OUT_RATE // 50 * SAMPLE_BYTES)  # 20 ms
 class LocalTTS(TTS[Literal["metrics_collected"]]):
     """Speaks by the machine's speech server. A session gives it a streamed answer sentence by sentence."""
 
-    def __init__(self, client: SpeechClient, *, voice: str = "heart", speed: float = 1.0) -> None:
+    def __init__(self, client: SpeechClient, *, voice: str = DEFAULT_VOICE, speed: float = 1.0) -> None:
         super().__init__(capabilities=TTSCapabilities(streaming=False), sample_rate=OUT_RATE, num_channels=1)
         self.client = client
         self.voice = voice

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Coroutine, Generator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -21,8 +21,13 @@ from tenantry.channels.livekit_voice.speech import wire
 from tenantry.channels.livekit_voice.speech.pieces import pieces
 from tenantry.channels.livekit_voice.speech.turns import FairThreads, QueueFull
 
+if TYPE_CHECKING:
+    from tenantry.channels.livekit_voice.speech.hibari import Voices
+    from tenantry.channels.livekit_voice.speech.moonshine import Moonshine
+
 _REQUEST_S = 10.0  # a request that is not there by then is not waited for
 _SEND_S = 30.0  # a client that has not taken a piece of its answer by then is left
+_DISCARDED = 64 * 1024  # bytes at once
 _BUSY = "Too much speech waits on this machine; ask again in a moment."
 _FAILED = "The speech engine failed; ask again, and if it fails again, restart this process."
 
@@ -39,7 +44,7 @@ async def run_speech_server(path: Path) -> None:
     path.parent.chmod(0o700)
     ended = asyncio.Event()
     with _sole_server(path.with_suffix(".lock")):
-        server = await SpeechServer.load()
+        server = SpeechServer.load()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, ended.set)
         with _private_socket(path) as listening:
@@ -71,21 +76,23 @@ def _private_socket(path: Path) -> Generator[socket.socket]:
 class SpeechServer:
     """The models, and the threads they work on."""
 
-    def __init__(self, ear: Any, mouth: Any) -> None:
+    def __init__(self, ear: "Moonshine", voices: "Voices") -> None:
         self._ear = ear
-        self._mouth = mouth
-        # Moonshine takes one thread at a time; hibari does not use more than one for a sentence.
-        self._hearing = FairThreads("ear", threads=1, per_client=16, in_all=64)
-        self._speaking = FairThreads("mouth", threads=2, per_client=16, in_all=64)
+        self._voices = voices
+        # A request has one thread, and two of either kind are what two cores can do.
+        self._hearing = FairThreads("ear", threads=2, per_client=16, in_all=64)
+        self._speaking = FairThreads("voice", threads=2, per_client=16, in_all=64)
 
     @classmethod
-    async def load(cls) -> "SpeechServer":
+    def load(cls) -> "SpeechServer":
         """Both models, warm."""
-        from tenantry.channels.livekit_voice.speech.engines import Ear, Mouth
+        # Not above, so that a server that only waits for another's end holds no libraries of models.
+        from tenantry.channels.livekit_voice.speech.hibari import Voices
+        from tenantry.channels.livekit_voice.speech.moonshine import Moonshine
 
-        ear, mouth = Ear(), Mouth()
-        ear.hear(mouth.say("Hello there.", "heart", 1.0))
-        return cls(ear, mouth)
+        ear, voices = Moonshine(), Voices()
+        ear.hear(voices.say("Hello there.", wire.DEFAULT_VOICE, 1.0))
+        return cls(ear, voices)
 
     def close(self) -> None:
         """Begin nothing more."""
@@ -102,6 +109,10 @@ class SpeechServer:
                 await _while_connected(reader, self._answer(head, body, writer))
             except wire.Refused as error:
                 await _send(writer, wire.message({"error": "invalid", "message": str(error)}))
+                # Closed at once, the client would lose the answer together with what it still sends.
+                async with asyncio.timeout(_REQUEST_S):
+                    while await reader.read(_DISCARDED):
+                        pass
             except QueueFull:
                 await _send(writer, wire.message({"error": "busy", "message": _BUSY}))
             await _send(writer, b"", all_of_it=True)
@@ -143,7 +154,7 @@ class SpeechServer:
             raise wire.Refused(f"The speed is between {wire.MIN_SPEED} and {wire.MAX_SPEED}.")
         voice = str(head.get("voice"))
         for piece in pieces(text):
-            work = partial(self._mouth.say, piece, voice, float(speed))
+            work = partial(self._voices.say, piece, voice, float(speed))
             if pcm := await self._speaking.run(str(head.get("client")), work):
                 yield pcm
 

@@ -20,6 +20,7 @@ from typing import Any, cast
 IN_RATE = 16_000  # Hz
 OUT_RATE = 24_000  # Hz
 SAMPLE_BYTES = 2
+DEFAULT_VOICE = "heart"
 MAX_AUDIO_S = 60
 MAX_AUDIO_BYTES = MAX_AUDIO_S * IN_RATE * SAMPLE_BYTES
 MAX_TEXT = 2_000  # characters

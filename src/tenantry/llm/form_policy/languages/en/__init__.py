@@ -1,8 +1,9 @@
 """English."""
 
-from tenantry.llm.form_policy.language import Language, MoneyWords
+from tenantry.llm.form_policy.language import Language, MoneyWords, Speech
 from tenantry.llm.form_policy.languages.en.addresses import addresses, correct_address, tidy_address
 from tenantry.llm.form_policy.languages.en.answers import FILLER, answer, labels, names, word_correction
+from tenantry.llm.form_policy.languages.en.heard import code, domain, letters, mend_email, said_part, tidy, with_part
 from tenantry.llm.form_policy.languages.en.intents import intents, ordinal, wants
 from tenantry.llm.form_policy.languages.en.numbers import digits
 from tenantry.llm.form_policy.languages.en.phrases import PHRASES
@@ -13,6 +14,7 @@ from tenantry.llm.form_policy.languages.en.speech import (
     join,
     question,
     say_day,
+    say_exactly,
     say_hours,
     say_slot,
     say_time,
@@ -51,6 +53,16 @@ LANGUAGE = Language(
             "euros": "EUR", "gbp": "GBP", "pound": "GBP", "pounds": "GBP", "quid": "GBP", "chf": "CHF",
             "francs": "CHF", "cad": "CAD", "aud": "AUD", "yen": "JPY", "jpy": "JPY", "rupees": "INR", "inr": "INR",
         },
+    ),
+    speech=Speech(
+        tidy=tidy,
+        letters=letters,
+        email=mend_email,
+        part_of_email=said_part,
+        domain=domain,
+        with_part=with_part,
+        code=code,
+        say_exactly=say_exactly,
     ),
     phrases=PHRASES,
     question=question,

@@ -47,7 +47,9 @@ _HUMAN = (
 
 _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
     (Intent.YES, _whole(rf"{_YES_WORD}(?:[,.! ]+(?:and )?{_YES_WORD}){{0,4}}")),
-    (Intent.YES, _part(r"^(?:yes|yep|yeah|yup|correct|sure|ok|okay|exactly|perfect)\b(?!,? (?:but|no\b|except))")),
+    (Intent.YES, _part(r"^(?:yes|yep|yeah|yup|correct|exactly)\b(?!,? (?:but|no\b|except))")),
+    # "okay, goodbye" agrees to nothing.
+    (Intent.YES, _part(r"^(?:sure|ok|okay|perfect)\b(?!,? (?:but|no\b|except))(?!.*\bbye\W*$|.*\bgoodbye\W*$)")),
     (Intent.NO, _whole(rf"{_NO_WORD}(?:[,.! ]+{_NO_WORD}){{0,3}}")),
     (Intent.NO, _part(r"^(?:no|nope|nah|wrong)\b(?! (?:problem|changes?|worries|idea|preference))")),
     (
@@ -71,7 +73,8 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
         Intent.PARDON,
         _whole(
             r"what|huh|sorry|pardon(?: me)?|come again|excuse me|(?:i )?(?:do not|don'?t|didn'?t) (?:understand|"
-            r"get (?:it|that))|what do you mean|(?:can|could) you repeat(?: (?:the question|that|it))?|"
+            r"get (?:it|that))|what do you mean|what did you (?:just )?say|"
+            r"(?:can|could) you repeat(?: (?:the question|that|it))?|"
             r"say (?:that|it) again|repeat"
         ),
     ),
@@ -122,13 +125,15 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
         _whole(
             r"(?:good ?bye|bye|bye[ -]bye|see you(?: (?:later|then|soon|there))?|see ya|cheers|ciao|"
             r"take care|have a (?:nice|good|great) (?:day|one|evening|weekend)|talk (?:to you )?later|"
-            r"(?:no[,.]? |nothing[,.]? )?that'?s (?:all|it)(?: for now| from me| i need(?:ed)?)?|i(?:'m|"
+            r"(?:no[,.]? |nothing[,.]? )?(?:(?:thanks|thank you)[,.]? )?(?:i think )?that(?:'?s| is|'?ll be| will be) "
+            r"(?:all|it|everything)(?: for now| from me| i need(?:ed)?)?|"
+            r"(?:no[,.]? )?nothing (?:else|more)(?: for now)?|i(?:'m|"
             r" am) done|we(?:'re| are) done)"
             r"(?:[,.! ]+(?:bye|"
             r"thanks|thank you|see you))*"
         ),
     ),
-    (Intent.BYE, _part(r"\b(?:good ?bye|bye)\W*$")),
+    (Intent.BYE, _part(r"\b(?:good[ -]?bye?|bye)\W*$")),
     (
         Intent.THANKS,
         _part(

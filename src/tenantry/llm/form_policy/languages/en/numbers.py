@@ -34,7 +34,7 @@ _AS_A_NUMBER = re.compile(
     rf"(?:(?<=\bat )|(?<=\bpast )|(?<=\bto )|(?<=\bafter )|(?<=\bbefore )|(?<=\bby )|(?<=\baround )|(?<=\bbetween )"
     rf"|(?<=\bin )|(?<=\btill )|(?<=\bmake it )|(?<=\bfrom )|(?<=\bhalf ))({_SMALL_WORD})\b(?! (?:of|"
     rf"hundred|thousand|million|main))"
-    rf"|\b({_SMALL_WORD})(?= (?:[ap]\.?m\b|o'?clock|in the (?:morning|afternoon|evening)|days?\b|"
+    rf"|(?<!ty[ -])\b({_SMALL_WORD})(?= (?:[ap]\.?m\b|o'?clock|in the (?:morning|afternoon|evening)|days?\b|"
     rf"weeks?\b|months?\b|bed(?:room)?s?\b|rooms?\b|people\b|persons?\b|adults?\b|\d|at\b(?= \w+ dot)))",
     re.IGNORECASE,
 )

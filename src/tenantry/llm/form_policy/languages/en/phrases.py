@@ -40,6 +40,17 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "is": ("the {label} is {value}",),
     "is_short": ("{label}: {value}",),
     "read_back_time": ("and the appointment would be {when}",),
+    "check": (
+        "I have the {label} as {value}. Is that right?",
+        "Please say yes or no: the {label} is {value}. Is that right?",
+    ),
+    "say_once_more": ("Sorry about that. Please say the {label} once more, slowly.",),
+    "spell": ("Sorry, I still do not have it. Please spell the {label}, letter by letter, such as M as in Mike.",),
+    "spell_email": (
+        "Sorry, I still do not have it. Please spell the part before the at, letter by letter, such as M as in Mike.",
+    ),
+    "spell_phone": ("Sorry, I still do not have it. Please say the {label} digit by digit.",),
+    "or_leave_out": ("Or say skip, and we go on without it.",),
     "what_is_wrong": (
         "Sorry about that. What should I change?",
         "Which part is wrong? For example, say: the street is Oak.",
@@ -78,10 +89,12 @@ PHRASES: dict[str, tuple[str, ...]] = {
     ),
     "welcome": ("You're welcome!", "My pleasure!"),
     "bye": ("Thank you, and goodbye!", "Goodbye, and have a nice day!"),
-    "bye_open": (
-        "Thank you, goodbye! I still need {labels}; write again any time and we go on from here.",
-        "Goodbye! Nothing is booked yet; write again any time and we go on from here.",
+    "bye_open": ("Thank you, goodbye! I still need {labels}; come back any time and we go on from here.",),
+    "bye_unbooked": (
+        "Goodbye! Nothing is booked yet; I still need {labels}. Come back any time and we go on from here.",
+        "Goodbye! Nothing is booked yet. Come back any time and we go on from here.",
     ),
+    "bye_unmoved": ("Goodbye! Nothing was changed: your appointment is still {when}.",),
     "anything_else": ("Is there anything else I can do for you?", "Anything else?"),
     "when": (
         "When would suit you? Any day or time you like.",

@@ -3,6 +3,7 @@
 from datetime import date, datetime, time
 
 from tenantry.domain.agent import WEEKDAYS, OpeningHours, Variable, VariableType
+from tenantry.domain.speakable_english import say_code, say_email, say_phone
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = (
@@ -50,6 +51,17 @@ def say_hours(hours: tuple[OpeningHours, ...], region: str) -> str:
     return join(
         [f"{_say_days(row)} from {_say_bound(row.opens, region)} to {_say_bound(row.closes, region)}" for row in hours]
     )
+
+
+def say_exactly(kind: VariableType, value: str) -> str:
+    """ "m, a, r, k, at example dot com"; numbers to dial and ids symbol by symbol."""
+    match kind:
+        case VariableType.EMAIL:
+            return say_email(value, spelled=True)
+        case VariableType.PHONE:
+            return say_phone(value)
+        case _:
+            return say_code(value)
 
 
 def _say_days(row: OpeningHours) -> str:

@@ -1,4 +1,4 @@
-"""The two local models: moonshine hears, hibari speaks. Blocking; run them on threads of their own."""
+"""Text to speech with hibari, on one thread per request."""
 
 import threading
 from typing import Any, cast
@@ -6,34 +6,19 @@ from typing import Any, cast
 import numpy as np
 from hibari import Hibari
 from hibari import voices as installed
-from moonshine_voice import ModelArch, Transcriber, get_model_path
 
-from tenantry.channels.livekit_voice.speech.wire import IN_RATE, Refused
+from tenantry.channels.livekit_voice.speech.wire import DEFAULT_VOICE, Refused
 
+# The package has no types for it.
 _find_voice = cast(Any, installed).voice_path
-DEFAULT_VOICE = "heart"
 
 
 class UnknownVoice(Refused):
     """This voice's model is not on this machine; use one that is, or put its file into hibari's folder."""
 
 
-class Ear:
-    """English speech to text. Not thread-safe: the model mixes up what two threads give it at once."""
-
-    def __init__(self) -> None:
-        options = {"return_audio_data": "false"}
-        self._model = Transcriber(get_model_path("tiny-en"), ModelArch.TINY, options=options)
-
-    def hear(self, pcm: bytes) -> str:
-        """The words in 16-bit PCM at 16,000 Hz; empty where nobody speaks."""
-        samples = np.frombuffer(pcm, "<i2").astype(np.float32) / 32768
-        heard = self._model.transcribe_without_streaming(samples.tolist(), IN_RATE)
-        return " ".join(line.text.strip() for line in heard.lines).strip()
-
-
-class Mouth:
-    """English text to speech; threads may share it."""
+class Voices:
+    """The voices that are on this machine, each loaded when it is first asked for; threads may share them."""
 
     def __init__(self) -> None:
         self._voices: dict[str, Any] = {}

@@ -1,0 +1,1 @@
+"""The worker: a main process that takes calls, and a process of its own for each call."""

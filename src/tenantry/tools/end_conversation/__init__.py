@@ -1,0 +1,1 @@
+"""An agent says that the contact is done."""

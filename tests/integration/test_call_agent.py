@@ -1,0 +1,223 @@
+"""The agent on a call: what it says when, what is told of it, and how calls end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from tenantry.channels.livekit_voice.worker import call as calling
+from tenantry.channels.livekit_voice.worker.call import LineBroken, run_call
+from tenantry.channels.livekit_voice.worker.engines import Speech
+from tenantry.client.call_session import CallSession, Claim, WorkerClient
+from tenantry.domain.call import Call as CallRow
+from tenantry.domain.call import EndReason, Utterance
+from tenantry.server.runtime import Runtime
+from tenantry.storage.repositories import calls
+from tests.conftest import TenantForTest
+from tests.integration.call_parties import answer_to, opened, speaking_for, ticket_of, worker
+from tests.integration.conftest import Call
+from tests.integration.spoken_line import SpokenLine, Voice
+from tests.integration.test_reply_api import make_agent
+
+WITHIN_S = 20
+
+
+@dataclass
+class CallUnderTest:
+    """A call with its agent's process, which is a task of the test's."""
+
+    runtime: Runtime
+    tenant: TenantForTest
+    url: str
+    broker: WorkerClient
+    ticket: str
+    claim: Claim
+    line: SpokenLine
+    voice: Voice
+    directions: list[str]
+    task: asyncio.Task[None] | None = None
+
+    def run(self) -> None:
+        """The process begins."""
+
+        async def speak() -> None:
+            async with CallSession.open(self.url, self.claim.call_token) as session:
+                await run_call(self.claim, session, self.line, Path("/nowhere"))
+
+        self.task = asyncio.create_task(speak())
+
+    async def over(self) -> CallRow:
+        """The process has ended; the call as it is then."""
+        assert self.task is not None
+        await asyncio.wait_for(self.task, WITHIN_S)
+        return await self.row()
+
+    async def row(self) -> CallRow:
+        async with self.runtime.db.tenant(self.tenant.id) as tx:
+            row = await calls.get(tx, self.claim.call_id, sees_only=None)
+        assert row is not None
+        return row
+
+    async def told(self) -> list[Utterance]:
+        """What the server was told of."""
+        async with self.runtime.db.tenant(self.tenant.id) as tx:
+            return list(await calls.utterances(tx, self.claim.call_id))
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """It happens."""
+        async with asyncio.timeout(WITHIN_S):
+            while not holds():
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def broker(url: str, session_home: Path) -> AsyncIterator[WorkerClient]:
+    async with worker(url, session_home) as client:
+        yield client
+
+
+@pytest.fixture
+async def ringing(
+    call: Call, url: str, runtime: Runtime, tenant: TenantForTest, broker: WorkerClient, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[CallUnderTest]:
+    """A claimed call that nobody speaks for yet."""
+    variables = [{"name": "email", "type": "email"}]
+    agent_id = await make_agent(call, tenant.key, "Anna", greeting="Good morning!", variables=variables)
+    made = await opened(call, tenant.key, agentId=agent_id)
+    ticket = ticket_of(runtime, tenant.id, made["callId"])
+    claim = await broker.claim(ticket)
+    voice, directions = Voice(), list[str]()
+    monkeypatch.setattr(calling, "speech_of", lambda *_: Speech(None, voice, directions.append))  # type: ignore[arg-type]
+    under_test = CallUnderTest(runtime, tenant, url, broker, ticket, claim, SpokenLine(), voice, directions)
+    yield under_test
+    if under_test.task is not None:
+        under_test.task.cancel()
+        await asyncio.gather(under_test.task, return_exceptions=True)
+
+
+def with_voice(claim: Claim, **voice: Any) -> Claim:
+    return msgspec.structs.replace(claim, voice=replace(claim.voice, **voice))
+
+
+async def test_what_is_said_and_heard_is_told_with_its_turn_and_its_times(ringing: CallUnderTest) -> None:
+    ringing.run()
+    await ringing.until(lambda: ringing.voice.said == ["Good morning!"])
+    await ringing.line.say("my email is ada@example.org")
+    await ringing.until(lambda: len(ringing.line.sent) == 1)
+    topic, summary = ringing.line.sent[0]
+    assert (topic, summary["ended"]) == ("conversation-summary", False)
+    assert summary["variables"] == {"email": "ada@example.org"}
+    assert UUID(summary["conversationId"]) == ringing.claim.conversation_id
+    async with ringing.runtime.db.tenant(ringing.tenant.id) as tx:
+        await calls.ask_to_hang_up(tx, ringing.claim.call_id, EndReason.HUNG_UP)
+    row = await ringing.over()
+    assert (row.status, row.end_reason) == ("ended", EndReason.HUNG_UP)
+    assert row.answered_at is not None
+    greeting, answer = await ringing.told()
+    assert (greeting.turn_id, greeting.said, greeting.heard) == (None, "Good morning!", "Good morning!")
+    assert (str(answer.turn_id), answer.heard, answer.interrupted) == (summary["turnId"], answer.said, False)
+    assert answer.timings.keys() >= {"first_text", "first_audio"}
+
+
+async def test_what_the_caller_cut_off_was_not_heard(ringing: CallUnderTest) -> None:
+    ringing.run()
+    session = await ringing.line.started
+    await ringing.until(lambda: ringing.voice.said == ["Good morning!"] and session.current_speech is None)
+    ringing.line.loudspeaker.held = True
+    speech = session.generate_reply(user_input="Where do I have to be?")
+    await asyncio.wait_for(ringing.line.loudspeaker.playing.wait(), WITHIN_S)
+    await speech.interrupt()
+    ringing.line.loudspeaker.held = False
+    await ringing.line.say("my email is ada@example.org")
+    ringing.line.breaks()
+    with pytest.raises(LineBroken):
+        await ringing.over()
+    told = {utterance.position: utterance for utterance in await ringing.told()}
+    assert told[2].interrupted
+    assert told[2].said.startswith(told[2].heard)
+    assert told[2].said != told[2].heard
+
+
+async def test_a_line_that_breaks_is_no_end_of_the_call(ringing: CallUnderTest) -> None:
+    ringing.run()
+    await ringing.line.started
+    ringing.line.breaks()
+    with pytest.raises(LineBroken):
+        await ringing.over()
+    assert (await ringing.row()).status != "ended"
+
+
+async def test_who_says_nothing_is_asked_and_then_bidden_goodbye(ringing: CallUnderTest) -> None:
+    ringing.claim = with_voice(ringing.claim, silence_s=0.05, silences=2, silence_prompt="Hello?", goodbye="Bye!")
+    ringing.run()
+    assert (await ringing.over()).end_reason is EndReason.SILENCE
+    assert ringing.voice.said == ["Good morning!", "Hello?", "Hello?", "Bye!"]
+    assert [utterance.said for utterance in await ringing.told()] == ringing.voice.said
+
+
+async def test_a_call_that_takes_too_long_ends_with_a_goodbye(ringing: CallUnderTest) -> None:
+    ringing.claim = msgspec.structs.replace(ringing.claim, ends_in_s=0.2)
+    ringing.run()
+    assert (await ringing.over()).end_reason is EndReason.TIME_LIMIT
+    assert ringing.voice.said[0] == "Good morning!"
+    assert "our time is up" in ringing.voice.said[1]
+
+
+async def test_a_caller_who_left_has_time_to_come_back(ringing: CallUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    ringing.run()
+    await ringing.line.started
+    ringing.line.caller(there=False)
+    await ringing.until(lambda: not ringing.line.changed.is_set())
+    ringing.line.caller(there=True)
+    await ringing.until(lambda: not ringing.line.changed.is_set())
+    monkeypatch.setattr(calling, "_RETURN_S", 0.05)
+    ringing.line.caller(there=False)
+    assert (await ringing.over()).end_reason is EndReason.CALLER_LEFT
+
+
+async def test_a_caller_who_never_came_has_not_joined(ringing: CallUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calling, "_JOIN_S", 0.05)
+    ringing.line.caller_there = False
+    ringing.run()
+    assert (await ringing.over()).end_reason is EndReason.NOT_JOINED
+
+
+async def test_whoever_is_superseded_leaves_without_a_word(ringing: CallUnderTest) -> None:
+    ringing.run()
+    await ringing.until(lambda: ringing.voice.said == ["Good morning!"])
+    await ringing.broker.claim(ringing.ticket)
+    row = await ringing.over()
+    assert (row.ended_at, ringing.voice.said) == (None, ["Good morning!"])
+
+
+async def test_an_agent_that_was_lost_is_followed_by_one_that_goes_on(ringing: CallUnderTest) -> None:
+    async with speaking_for(ringing.url, ringing.claim) as lost:
+        await lost.beat(caller_there=True, answered=True)
+        await lost.spoken(Utterance(1, None, "Good morning!", "Good morning!", False, {}))
+        reply = await answer_to(lost, "hello", "1")
+    ringing.claim = await ringing.broker.claim(ringing.ticket)
+    ringing.run()
+    await ringing.until(lambda: len(ringing.voice.said) >= 2)
+    async with ringing.runtime.db.tenant(ringing.tenant.id) as tx:
+        await calls.ask_to_hang_up(tx, ringing.claim.call_id, EndReason.HUNG_UP)
+    await ringing.over()
+    assert ringing.voice.said[0] == "Sorry, we were cut off."
+    told = await ringing.told()
+    assert [(u.position, u.turn_id) for u in told] == [(1, None), (2, None), (3, reply.turn_id)]
+    assert told[2].said == reply.reply
+
+
+async def test_a_goodbye_ends_the_call_once_it_is_spoken(ringing: CallUnderTest) -> None:
+    ringing.run()
+    await ringing.until(lambda: ringing.voice.said == ["Good morning!"])
+    await ringing.line.say("my email is ada@example.org")
+    await ringing.line.say("That's all, goodbye!")
+    row = await ringing.over()
+    assert row.end_reason is EndReason.GOODBYE
+    told = await ringing.told()
+    assert told[-1].heard == told[-1].said

@@ -1,0 +1,262 @@
+"""Somebody who calls: joins a real room, speaks, hears, and understands what they hear."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from livekit import rtc
+
+from tenantry.channels.livekit_voice.speech.client import SpeechClient
+from tests.heard_audio import AUDIBLE_RMS, RATE, STEP, STEP_S, Heard, Sound
+from tests.speech import spoken
+
+_NOISE = np.random.default_rng(7).integers(-4, 5, (50, STEP), dtype="<i2")
+_AHEAD_MS = 60  # of its microphone's queue
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """A text of the room's transcription: whose words they are, in which segment, and whether they may still change."""
+
+    identity: str
+    segment: str
+    text: str
+    final: bool
+
+
+@dataclass
+class Experience:
+    """All that a caller lived through. Times are seconds of the monotonic clock; `said` and `heard` are in order, and
+    `heard` has what the caller recognised. `left` is why the room was over, if it is."""
+
+    identity: str = ""
+    joined: float = 0.0
+    said: list[Sound] = field(default_factory=list)
+    heard: list[Sound] = field(default_factory=list)
+    transcripts: list[Transcript] = field(default_factory=list)
+    summaries: list[dict[str, Any]] = field(default_factory=list)
+    states: list[tuple[float, str]] = field(default_factory=list)
+    left: str | None = None
+
+    def voice_to_voice(self) -> list[float]:
+        """For each of the caller's utterances that was answered: seconds from its last audible sample to the first
+        audible one of the answer."""
+        delays: list[float] = []
+        ends = [said.began for said in self.said[1:]] + [float("inf")]
+        for said, before in zip(self.said, ends, strict=True):
+            answers = [sound.began for sound in self.heard if said.ended <= sound.began < before]
+            delays += [answers[0] - said.ended] if answers else []
+        return delays
+
+    def first_word(self) -> float:
+        """Seconds from joining to the first audible sample of the agent."""
+        return self.heard[0].began - self.joined
+
+    def written(self) -> str:
+        """What the agent said last, as the room's transcription has it."""
+        texts = [text.text for text in self.transcripts if text.final and text.identity != self.identity]
+        return texts[-1] if texts else ""
+
+    def words(self) -> str:
+        """Everything the agent said, as it was recognised."""
+        return " ".join(sound.text for sound in self.heard)
+
+
+class Unheard(AssertionError):
+    """What a caller waited for was not said."""
+
+
+class Caller:
+    """One caller in one room."""
+
+    def __init__(self, room: rtc.Room, speech: SpeechClient) -> None:
+        self.lived = Experience()
+        self._room = room
+        self._speech = speech
+        self._changed = asyncio.Condition()
+        self._queue: list[np.ndarray] = []
+        self._voiced: list[float] = []
+        self._hearing: Heard | None = None
+        self._recognising = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        room.on("track_subscribed", lambda track, *_: self._start(self._listen(track)))
+        room.on("data_received", self._on_data)
+        room.on("participant_attributes_changed", self._on_attributes)
+        room.on("disconnected", self._on_disconnected)
+        room.register_text_stream_handler("lk.transcription", lambda *given: self._start(self._read(*given)))
+
+    @classmethod
+    @asynccontextmanager
+    async def joined(cls, url: str, token: str, speech: SpeechClient) -> AsyncIterator["Caller"]:
+        """Join a room with a token and open the microphone; leaves at the end."""
+        room = rtc.Room()
+        caller = cls(room, speech)
+        try:
+            await room.connect(url, token)
+            caller.lived.identity = room.local_participant.identity
+            caller.lived.joined = time.monotonic()
+            source = rtc.AudioSource(RATE, 1, queue_size_ms=_AHEAD_MS)
+            track = rtc.LocalAudioTrack.create_audio_track("microphone", source)
+            options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
+            await room.local_participant.publish_track(track, options)
+            caller._start(caller._microphone(source))
+            yield caller
+        finally:
+            await room.disconnect()
+            for task in caller._tasks:
+                task.cancel()
+            await asyncio.gather(*caller._tasks, return_exceptions=True)
+
+    async def says(self, text: str, *, over: bool = False) -> None:
+        """Speak; waits for the agent to be done first, unless it is to be interrupted. Returns once it is said.
+
+        Raises: TimeoutError when the agent speaks for a minute.
+        """
+        pcm = np.frombuffer(await spoken(self._speech, text), "<i2")
+        steps = np.zeros((-(-len(pcm) // STEP), STEP), "<i2")
+        steps.reshape(-1)[: len(pcm)] = pcm
+        if not over:
+            await self._until(self._agent_is_done, 60)
+        self._voiced = []
+        self._queue = list(steps)
+        await self._until(lambda: not self._queue, 60)
+        self.lived.said.append(Sound(self._voiced[0], self._voiced[-1] + STEP_S, text))
+
+    async def hears(self, *words: str, within: float = 15.0) -> str:
+        """Wait until the agent has said all of these, in any order, since the caller last spoke; what it said.
+
+        Raises: Unheard, with what was heard instead.
+        """
+        since = self.lived.said[-1].began if self.lived.said else 0.0
+
+        def heard() -> str:
+            return " ".join(sound.text for sound in self.lived.heard if sound.ended > since)
+
+        try:
+            await self._until(lambda: all(_plain(word) in _plain(heard()) for word in words), within)
+        except TimeoutError:
+            written = [t.text for t in self.lived.transcripts if t.final][-4:]
+            raise Unheard(f"{words} in {heard()!r} within {within} s; transcripts: {written}") from None
+        return heard()
+
+    async def hears_out(self, *, within: float = 15.0) -> str:
+        """Wait until the agent has answered what the caller said last, and is done; what it said.
+
+        Raises: Unheard.
+        """
+        since = self.lived.said[-1].ended if self.lived.said else 0.0
+
+        def answer() -> list[Sound]:
+            return [sound for sound in self.lived.heard if sound.began > since]
+
+        try:
+            await self._until(lambda: bool(answer()) and self._agent_is_done() and not self._recognising, within)
+        except TimeoutError:
+            raise Unheard(f"nothing whole within {within} s, but {answer()}; {self.lived.states[-3:]}") from None
+        return " ".join(sound.text for sound in answer())
+
+    async def is_spoken_to(self, *, within: float = 15.0) -> float:
+        """Wait until the agent is speaking; since when it does. Raises TimeoutError."""
+        since: list[float] = []
+
+        def speaks() -> bool:
+            at = self._hearing and self._hearing.speaks_since
+            since.extend([at] if at else [])
+            return bool(since)
+
+        await self._until(speaks, within)
+        return since[0]
+
+    async def is_left(self, *, within: float = 15.0) -> str:
+        """Wait until the room is over for the caller; why. Raises TimeoutError."""
+        await self._until(lambda: self.lived.left is not None, within)
+        return self.lived.left or ""
+
+    def _agent_is_done(self) -> bool:
+        quiet = self._hearing is None or self._hearing.speaks_since is None
+        return quiet and (not self.lived.states or self.lived.states[-1][1] == "listening")
+
+    async def _microphone(self, source: rtc.AudioSource) -> None:
+        """Gives 20 ms of speech, or of a silent room's noise, every 20 ms."""
+        at, number = time.monotonic(), 0
+        while True:
+            step = self._queue.pop(0) if self._queue else None
+            samples = _NOISE[number % len(_NOISE)] if step is None else step
+            if step is not None and np.sqrt(np.mean(step.astype(np.float32) ** 2)) >= AUDIBLE_RMS:
+                self._voiced.append(time.monotonic() + source.queued_duration)
+            await source.capture_frame(rtc.AudioFrame(samples.tobytes(), RATE, 1, STEP))
+            if step is not None and not self._queue:
+                await self._tell()
+            at, number = at + STEP_S, number + 1
+            await asyncio.sleep(at - time.monotonic())
+
+    async def _listen(self, track: rtc.Track) -> None:
+        if track.kind != rtc.TrackKind.KIND_AUDIO:
+            return
+        hearing = self._hearing = Heard()
+        stream = rtc.AudioStream(track, sample_rate=RATE, num_channels=1, frame_size_ms=20)
+        try:
+            async for event in stream:
+                spoke = hearing.speaks_since is not None
+                ended = hearing.add(bytes(event.frame.data), time.monotonic())
+                if ended is not None:
+                    self._start(self._understand(hearing, *ended))
+                elif spoke != (hearing.speaks_since is not None):
+                    await self._tell()
+        finally:
+            await stream.aclose()
+        if cut := hearing.over():
+            self._start(self._understand(hearing, *cut))
+
+    async def _understand(self, hearing: Heard, first: int, last: int) -> None:
+        self._recognising += 1
+        try:
+            text = await self._speech.transcribe(hearing.audio_of(first, last))
+        finally:
+            self._recognising -= 1
+        self.lived.heard.append(Sound(hearing.time_of(first), hearing.time_of(last + 1), text))
+        self.lived.heard.sort(key=lambda sound: sound.began)
+        await self._tell()
+
+    async def _read(self, reader: rtc.TextStreamReader, identity: str) -> None:
+        text = await reader.read_all()
+        attributes = reader.info.attributes or {}
+        segment, final = attributes.get("lk.segment_id", ""), attributes.get("lk.transcription_final") == "true"
+        self.lived.transcripts.append(Transcript(identity, segment, text, final))
+        await self._tell()
+
+    def _on_data(self, packet: rtc.DataPacket) -> None:
+        if packet.topic == "conversation-summary":
+            self.lived.summaries.append(json.loads(packet.data))
+            self._start(self._tell())
+
+    def _on_attributes(self, changed: dict[str, str], _: rtc.Participant) -> None:
+        if state := changed.get("lk.agent.state"):
+            self.lived.states.append((time.monotonic(), state))
+            self._start(self._tell())
+
+    def _on_disconnected(self, reason: int) -> None:
+        self.lived.left = rtc.DisconnectReason.Name(reason)
+        self._start(self._tell())
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task: asyncio.Task[None] = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _tell(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def _until(self, condition: Callable[[], bool], within: float) -> None:
+        async with asyncio.timeout(within), self._changed:
+            await self._changed.wait_for(condition)
+
+
+def _plain(text: str) -> str:
+    return " ".join("".join(c if c.isalnum() else " " for c in text.lower()).split())
