@@ -45,7 +45,7 @@ async def _called(db: Database, vault: Vault, party: Party) -> Party:
             ),
         )
         await calls.claim(tx, call_id, hash_secret(token), recognition="local", speech="local", local=True)
-        await keep_calling(tx, call_id)
+        await keep_calling(tx)
         said = f"Said {party.word}"
         await calls.add_utterance(tx, call_id, Utterance(1, party.turn_id, said, said, False, {}, datetime.now(UTC)))
         made = await calls.get(tx, call_id, sees_only=None)

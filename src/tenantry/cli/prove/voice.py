@@ -44,7 +44,7 @@ async def attack(wire: Wire, db: Database, world: World) -> list[Crossing]:
         found.append(Crossing(_BORDER, "all of them", _whose("POST /api/voice", target), _UNCHANGED, got, not changed))
         found.append(await _control(wire, target, token))
         async with db.tenant(target.tenant_id) as tx:
-            await keep_calling(tx, target.call_id)
+            await keep_calling(tx)
     return found
 
 
@@ -53,7 +53,7 @@ async def _token(db: Database, party: Party) -> str:
     token = make_call_token(party.tenant_id)
     async with db.tenant(party.tenant_id) as tx:
         await calls.claim(tx, party.call_id, hash_secret(token), recognition="local", speech="local", local=True)
-        await keep_calling(tx, party.call_id)
+        await keep_calling(tx)
     return token
 
 

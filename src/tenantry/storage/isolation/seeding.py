@@ -79,11 +79,10 @@ async def look_at_nothing(tx: TenantTx) -> None:
     await tx.execute("UPDATE remote_calendars SET next_sync_at = 'infinity' WHERE tenant_id = $1", tx.tenant_id)
 
 
-async def keep_calling(tx: TenantTx, call_id: UUID) -> None:
-    """Have a call be taken for one that goes on for a day, so that no server that runs ends it."""
+async def keep_calling(tx: TenantTx) -> None:
+    """Have the tenant's calls be taken for ones that go on for a day, so that no server that runs ends one."""
     await tx.execute(
         "UPDATE calls SET agent_seen_at = now() + interval '1 day', caller_seen_at = now() + interval '1 day', "
-        "dispatched_at = now() + interval '1 day' WHERE tenant_id = $1 AND id = $2",
+        "dispatched_at = now() + interval '1 day', hang_up = NULL WHERE tenant_id = $1 AND status <> 'ended'",
         tx.tenant_id,
-        call_id,
     )
