@@ -16,6 +16,7 @@ from tenantry.domain.call import Call, CallStatus
 from tenantry.domain.errors import TicketInvalid
 from tenantry.domain.voice import SpeechEngine, Voice
 from tenantry.engine.resources import Resources
+from tenantry.llm.form_policy import greeting_of
 from tenantry.storage.repositories import calls, conversations
 from tenantry.storage.tenancy import TenantTx
 
@@ -112,8 +113,7 @@ def _label(engine: SpeechEngine) -> str:
 
 def _greeting(definition: AgentDefinition) -> str:
     """What a caller hears first; that they are recorded comes before everything."""
-    greeting = definition.greeting or f"Hello, this is {definition.name}."
-    voice = definition.voice
+    greeting, voice = greeting_of(definition), definition.voice
     return f"{voice.consent} {greeting}" if voice.record and voice.consent else greeting
 
 
