@@ -39,6 +39,7 @@ _BEAT_S = 2.0
 _RETURN_S = 10.0  # a caller who is away as long has left
 _JOIN_S = 30.0  # and one who has never come, does not
 _FLUSH_S = 10.0
+_HISTORY_S = 0.5
 _LEAVE_S = 2.0  # for the same where another process is to go on as soon as it can
 
 log = structlog.get_logger(__name__)
@@ -97,13 +98,13 @@ class _Call:
             reason = await self._outcome
             watch.stop()
             await voice_session.aclose()
-            await self._report.flush(_FLUSH_S)
+            await self._tell_all(_FLUSH_S)
             await self._end(reason)
         except NotOurs:
             log.info("call_not_ours")
         except LineBroken:
             await voice_session.aclose()
-            await self._report.flush(_LEAVE_S)
+            await self._tell_all(_LEAVE_S)
             raise
         finally:
             watch.stop()
@@ -134,6 +135,8 @@ class _Call:
             yield phrases.SORRY
 
     async def _follow(self, turn: Turn, speech: SpeechHandle) -> None:
+        # What was not heard of the answer before is out of the history then.
+        await self._report.told(_HISTORY_S)
         await turn.follow(self._session)
         if turn.error is not None:
             self._check(turn.error)
@@ -244,6 +247,10 @@ class _Call:
             await self._report.run()
         except ApiError as error:
             self._check(error)
+
+    async def _tell_all(self, within_s: float) -> None:
+        if not await self._report.told(within_s):
+            log.error("utterances_lost")
 
     async def _end(self, reason: EndReason) -> None:
         try:

@@ -3,14 +3,10 @@
 import asyncio
 from typing import Protocol
 
-import structlog
-
 from tenantry.client.errors import ApiError
 from tenantry.domain.call import Utterance
 
 _PAUSES_S = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
-
-log = structlog.get_logger(__name__)
 
 
 class Hears(Protocol):
@@ -30,13 +26,14 @@ class UtteranceReport:
         """Tell of it, soon."""
         self._waiting.put_nowait(said)
 
-    async def flush(self, within_s: float) -> None:
-        """Wait until all is told, at most so long."""
+    async def told(self, within_s: float) -> bool:
+        """Wait until all is told, at most so long; whether it is."""
         try:
             async with asyncio.timeout(within_s):
                 await self._waiting.join()
         except TimeoutError:
-            log.error("utterances_lost", count=self._waiting.qsize() + 1)
+            return False
+        return True
 
     async def run(self) -> None:
         """Send them, for ever. Raises ApiError when the call is not ours any more."""
