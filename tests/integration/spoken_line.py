@@ -1,6 +1,9 @@
 """A line on which a test says words and reads what the agent speaks, without models of speech and faster than they."""
 
 import asyncio
+import math
+import time
+from array import array
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +16,12 @@ from livekit.agents.voice.io import AudioInput, AudioOutput, AudioOutputCapabili
 from tenantry.channels.livekit_voice.worker.line import AudioLine
 
 RATE = 24_000
+AGENT_HZ = 440
+
+
+def tone(hz: int, samples: int, rate: int) -> bytes:
+    """A tone that is easily told from others, 16-bit PCM; silence at 0 Hz."""
+    return array("h", (round(8000 * math.sin(2 * math.pi * hz * i / rate)) for i in range(samples))).tobytes()
 
 
 class Silent(AudioInput):
@@ -37,7 +46,7 @@ class Loudspeaker(AudioOutput):
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
         await super().capture_frame(frame)
         if not self._pushed:
-            self.on_playback_started(created_at=asyncio.get_running_loop().time())
+            self.on_playback_started(created_at=time.time())
             self.playing.set()
         self._pushed += frame.duration
 
@@ -59,11 +68,11 @@ class Loudspeaker(AudioOutput):
 class SpokenLine(AudioLine):
     """`said` is all that the voice was given to speak, `sent` the data messages."""
 
-    def __init__(self) -> None:
-        self.loudspeaker = Loudspeaker()
+    def __init__(self, hears: AudioInput | None = None, loudspeaker: Loudspeaker | None = None) -> None:
+        self.loudspeaker = loudspeaker or Loudspeaker()
         self.sent: list[tuple[str, Mapping[str, Any]]] = []
         self.started: asyncio.Future[AgentSession[None]] = asyncio.get_running_loop().create_future()
-        super().__init__(Silent(), self.loudspeaker, None, self._send)
+        super().__init__(hears or Silent(), self.loudspeaker, None, self._send)
 
     async def start(self, session: AgentSession[None], agent: Agent) -> None:
         await super().start(session, agent)
@@ -79,7 +88,7 @@ class SpokenLine(AudioLine):
 
 
 class Voice(TTS[str]):
-    """Speaks a tenth of a second for each word."""
+    """Speaks a tone of a tenth of a second for each word."""
 
     def __init__(self) -> None:
         super().__init__(capabilities=TTSCapabilities(streaming=False), sample_rate=RATE, num_channels=1)
@@ -93,5 +102,5 @@ class Voice(TTS[str]):
 class _Spoken(ChunkedStream):
     async def _run(self, output_emitter: AudioEmitter) -> None:
         output_emitter.initialize(request_id="1", sample_rate=RATE, num_channels=1, mime_type="audio/pcm")
-        output_emitter.push(bytes(RATE // 10 * 2 * len(self.input_text.split())))
+        output_emitter.push(tone(AGENT_HZ, RATE // 10 * len(self.input_text.split()), RATE))
         output_emitter.flush()

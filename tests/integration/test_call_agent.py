@@ -1,8 +1,8 @@
 """The agent on a call: what it says when, what is told of it, and how calls end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,68 +11,16 @@ import msgspec
 import pytest
 
 from tenantry.channels.livekit_voice.worker import call as calling
-from tenantry.channels.livekit_voice.worker.call import LineBroken, run_call
-from tenantry.channels.livekit_voice.worker.engines import Speech
-from tenantry.client.call_session import CallSession, Claim, WorkerClient
-from tenantry.domain.call import Call as CallRow
+from tenantry.channels.livekit_voice.worker.call import LineBroken
+from tenantry.client.call_session import Claim, WorkerClient
 from tenantry.domain.call import EndReason, Utterance
 from tenantry.server.runtime import Runtime
-from tenantry.storage.repositories import calls
 from tests.conftest import TenantForTest
-from tests.integration.call_parties import answer_to, opened, speaking_for, ticket_of, worker
+from tests.integration.call_parties import answer_to, opened, speaking_for, worker
 from tests.integration.conftest import Call
+from tests.integration.spoken_call import WITHIN_S, CallServer, CallUnderTest, called
 from tests.integration.spoken_line import SpokenLine, Voice
 from tests.integration.test_reply_api import make_agent
-
-WITHIN_S = 20
-
-
-@dataclass
-class CallUnderTest:
-    """A call with its agent's process, which is a task of the test's."""
-
-    runtime: Runtime
-    tenant: TenantForTest
-    url: str
-    broker: WorkerClient
-    ticket: str
-    claim: Claim
-    line: SpokenLine
-    voice: Voice
-    directions: list[str]
-    task: asyncio.Task[None] | None = None
-
-    def run(self) -> None:
-        """The process begins."""
-
-        async def speak() -> None:
-            async with CallSession.open(self.url, self.claim.call_token) as session:
-                await run_call(self.claim, session, self.line, Path("/nowhere"))
-
-        self.task = asyncio.create_task(speak())
-
-    async def over(self) -> CallRow:
-        """The process has ended; the call as it is then."""
-        assert self.task is not None
-        await asyncio.wait_for(self.task, WITHIN_S)
-        return await self.row()
-
-    async def row(self) -> CallRow:
-        async with self.runtime.db.tenant(self.tenant.id) as tx:
-            row = await calls.get(tx, self.claim.call_id, sees_only=None)
-        assert row is not None
-        return row
-
-    async def told(self) -> list[Utterance]:
-        """What the server was told of."""
-        async with self.runtime.db.tenant(self.tenant.id) as tx:
-            return list(await calls.utterances(tx, self.claim.call_id))
-
-    async def until(self, holds: Callable[[], bool]) -> None:
-        """It happens."""
-        async with asyncio.timeout(WITHIN_S):
-            while not holds():
-                await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -89,15 +37,9 @@ async def ringing(
     variables = [{"name": "email", "type": "email"}]
     agent_id = await make_agent(call, tenant.key, "Anna", greeting="Good morning!", variables=variables)
     made = await opened(call, tenant.key, agentId=agent_id)
-    ticket = ticket_of(runtime, tenant.id, made["callId"])
-    claim = await broker.claim(ticket)
-    voice, directions = Voice(), list[str]()
-    monkeypatch.setattr(calling, "speech_of", lambda *_: Speech(None, voice, directions.append))  # type: ignore[arg-type]
-    under_test = CallUnderTest(runtime, tenant, url, broker, ticket, claim, SpokenLine(), voice, directions)
-    yield under_test
-    if under_test.task is not None:
-        under_test.task.cancel()
-        await asyncio.gather(under_test.task, return_exceptions=True)
+    server = CallServer(runtime, tenant, url, broker)
+    async with called(server, made["callId"], SpokenLine(), Voice(), monkeypatch) as under_test:
+        yield under_test
 
 
 def with_voice(claim: Claim, **voice: Any) -> Claim:
@@ -113,9 +55,7 @@ async def test_what_is_said_and_heard_is_told_with_its_turn_and_its_times(ringin
     assert (topic, summary["ended"]) == ("conversation-summary", False)
     assert summary["variables"] == {"email": "ada@example.org"}
     assert UUID(summary["conversationId"]) == ringing.claim.conversation_id
-    async with ringing.runtime.db.tenant(ringing.tenant.id) as tx:
-        await calls.ask_to_hang_up(tx, ringing.claim.call_id, EndReason.HUNG_UP)
-    row = await ringing.over()
+    row = await ringing.hang_up()
     assert (row.status, row.end_reason) == ("ended", EndReason.HUNG_UP)
     assert row.answered_at is not None
     greeting, answer = await ringing.told()
@@ -190,22 +130,20 @@ async def test_a_caller_who_never_came_has_not_joined(ringing: CallUnderTest, mo
 async def test_whoever_is_superseded_leaves_without_a_word(ringing: CallUnderTest) -> None:
     ringing.run()
     await ringing.until(lambda: ringing.voice.said == ["Good morning!"])
-    await ringing.broker.claim(ringing.ticket)
+    await ringing.server.broker.claim(ringing.ticket)
     row = await ringing.over()
     assert (row.ended_at, ringing.voice.said) == (None, ["Good morning!"])
 
 
 async def test_an_agent_that_was_lost_is_followed_by_one_that_goes_on(ringing: CallUnderTest) -> None:
-    async with speaking_for(ringing.url, ringing.claim) as lost:
+    async with speaking_for(ringing.server.url, ringing.claim) as lost:
         await lost.beat(caller_there=True, answered=True)
         await lost.spoken(Utterance(1, None, "Good morning!", "Good morning!", False, {}))
         reply = await answer_to(lost, "hello", "1")
-    ringing.claim = await ringing.broker.claim(ringing.ticket)
+    ringing.claim = await ringing.server.broker.claim(ringing.ticket)
     ringing.run()
     await ringing.until(lambda: len(ringing.voice.said) >= 2)
-    async with ringing.runtime.db.tenant(ringing.tenant.id) as tx:
-        await calls.ask_to_hang_up(tx, ringing.claim.call_id, EndReason.HUNG_UP)
-    await ringing.over()
+    await ringing.hang_up()
     assert ringing.voice.said[0] == "Sorry, we were cut off."
     told = await ringing.told()
     assert [(u.position, u.turn_id) for u in told] == [(1, None), (2, None), (3, reply.turn_id)]

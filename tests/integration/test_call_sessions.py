@@ -251,7 +251,7 @@ async def test_an_engine_without_its_key_is_the_local_one(
     claim = await broker.claim(ticket_of(runtime, tenant.id, made["callId"]))
     assert (claim.keys.recognition, claim.keys.speech) == ("dg-key", None)
     assert (claim.voice.recognition.provider, claim.voice.speech.provider) == ("deepgram", "local")
-    assert claim.greeting == "This call is recorded. Hello!"
+    assert claim.greeting == "Hello!"
     async with runtime.db.tenant(tenant.id) as tx:
         kept = await calls.get(tx, claim.call_id, sees_only=None)
     assert kept and (kept.recognition, kept.speech, kept.local) == ("deepgram/nova-3", "local", False)

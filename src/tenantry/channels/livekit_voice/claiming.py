@@ -11,7 +11,6 @@ from tenantry.channels.livekit_voice.schemas import ClaimOut, SpeechKeysOut
 from tenantry.channels.livekit_voice.verdicts import agent_lives
 from tenantry.credentials.call_tickets import Ticket
 from tenantry.credentials.secret_store import OwnerSecrets
-from tenantry.domain.agent import AgentDefinition
 from tenantry.domain.call import Call, CallStatus
 from tenantry.domain.errors import TicketInvalid
 from tenantry.domain.voice import SpeechEngine, Voice
@@ -68,7 +67,7 @@ async def claim(resources: Resources, ticket: Ticket) -> ClaimOut:
         language=definition.language,
         voice=equipped.voice,
         keys=equipped.keys,
-        greeting="" if call.answered_at else _greeting(definition),
+        greeting="" if call.answered_at else greeting_of(definition),
         next_position=said[-1].position + 1 if said else 1,
         ends_in_s=_seconds_left(call, definition.voice),
     )
@@ -109,12 +108,6 @@ async def _engine(engine: SpeechEngine, secrets: OwnerSecrets, call: Call) -> tu
 
 def _label(engine: SpeechEngine) -> str:
     return f"{engine.provider}/{engine.model}" if engine.model else engine.provider
-
-
-def _greeting(definition: AgentDefinition) -> str:
-    """What a caller hears first; that they are recorded comes before everything."""
-    greeting, voice = greeting_of(definition), definition.voice
-    return f"{voice.consent} {greeting}" if voice.record and voice.consent else greeting
 
 
 def _seconds_left(call: Call, voice: Voice) -> float:

@@ -25,6 +25,7 @@ from tenantry.channels.livekit_voice.worker.agent import TurnAgent, make_session
 from tenantry.channels.livekit_voice.worker.engines import EngineParts, Speech, speech_of
 from tenantry.channels.livekit_voice.worker.events import listen
 from tenantry.channels.livekit_voice.worker.line import SUMMARY, Line
+from tenantry.channels.livekit_voice.worker.recording import Recording
 from tenantry.channels.livekit_voice.worker.sayings import Saying, Sayings
 from tenantry.channels.livekit_voice.worker.silence import SilenceWatch
 from tenantry.channels.livekit_voice.worker.turn import Turn
@@ -74,6 +75,7 @@ class _Call:
         self._voice_session = voice_session
         self._outcome: asyncio.Future[EndReason] = asyncio.get_running_loop().create_future()
         self._report = UtteranceReport(session)
+        self._recording = Recording(session, voice_session) if claim.voice.record else None
         self._sayings = Sayings(voice_session, claim.next_position, self._report.add)
         self._told: set[str] = set()
         self._turns = 0
@@ -92,23 +94,24 @@ class _Call:
         watch = SilenceWatch(voice_session, self._claim.voice.silence_s, self._silent)
         try:
             await self._line.start(voice_session, TurnAgent(self, self._speech.synthesis, self._claim.language))
-            for work in (self._beat(), self._send_reports(), self._watch_line(), self._limit_time()):
+            if self._recording is not None:
+                self._recording.attach()
+            for work in (self._beat(), self._send_reports(), self._watch_line(), self._limit_time(), self._open()):
                 self._do(work)
-            self._open()
             reason = await self._outcome
             watch.stop()
-            await voice_session.aclose()
-            await self._tell_all(_FLUSH_S)
+            await self._leave(_FLUSH_S)
             await self._end(reason)
         except NotOurs:
             log.info("call_not_ours")
         except LineBroken:
-            await voice_session.aclose()
-            await self._tell_all(_LEAVE_S)
+            await self._leave(_LEAVE_S)
             raise
         finally:
             watch.stop()
             await voice_session.aclose()
+            if self._recording is not None:
+                await self._recording.finish(0)
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -152,14 +155,19 @@ class _Call:
         if directions := fields.get("voice_instructions"):
             self._speech.direct(str(directions))
 
-    def _open(self) -> None:
-        """The first words: the greeting, or to a caller whose agent was lost what they have not heard."""
+    async def _open(self) -> None:
+        """The first words: the greeting, or to a caller whose agent was lost what they have not heard. Before either,
+        callers who are recorded are told so by every process that records them."""
         claim = self._claim
+        if self._recording is not None:
+            await self._record_with_consent(self._recording)
+        if self._closing:
+            return
         if claim.greeting:
             self._say(claim.greeting)
         elif claim.claim > 1:
             self._say(phrases.CUT_OFF)
-            self._do(self._repeat())
+            await self._repeat()
         else:
             self._mark_answered()
 
@@ -173,6 +181,27 @@ class _Call:
             return
         if unspoken.text and not self._closing:
             self._say(unspoken.text, turn_id=unspoken.turn_id)
+
+    async def _record_with_consent(self, recording: Recording) -> None:
+        """Say that the call is recorded, and record it from then on if that was spoken to its end."""
+        told = await self._say(self._claim.voice.consent, interruptible=False)
+        if told.interrupted or told.exception() is not None or not await self._was_spoken():
+            log.warning("not_recorded", reason="the consent was not spoken")
+        else:
+            await recording.start()
+
+    async def _was_spoken(self) -> bool:
+        """Whether there was any sound of what was said last: without an error, an engine may still say nothing."""
+        speaks = self._voice_session.output.audio
+        return speaks is not None and (await speaks.wait_for_playout()).playback_position > 0
+
+    async def _leave(self, within_s: float) -> None:
+        """Say no more, and tell the server what it does not know yet."""
+        await self._voice_session.aclose()
+        unsent = [self._tell_all(within_s)]
+        if self._recording is not None:
+            unsent.append(self._recording.finish(within_s))
+        await asyncio.gather(*unsent)
 
     def _say(self, text: str, *, turn_id: UUID | None = None, interruptible: bool = True) -> SpeechHandle:
         handle = self._voice_session.say(

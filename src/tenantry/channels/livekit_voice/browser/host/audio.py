@@ -53,6 +53,8 @@ class _Segment:
         self.name = name
         self.waiting = bytearray()
         self.sent = 0  # bytes
+        self.run_from = 0  # bytes, where what was sent without a gap begins
+        self.run_at: float | None = None  # the clock, when that begins to be played
         self.complete = False
         self.marked = False
         self.cut_at: float | None = None  # the clock, when the rest of it was dropped
@@ -162,17 +164,29 @@ class SpokenAudio(AudioOutput):
         self._pipe.tell({"type": "mark", "id": segment.name})
         played = await self._played(segment)
         self._segment = None
+        self._tell_run(segment, played)
         self.on_playback_finished(playback_position=played, interrupted=segment.cut_at is not None)
 
     async def _send(self, segment: _Segment) -> None:
         chunk = bytes(segment.waiting[:_CHUNK])
         del segment.waiting[:_CHUNK]
-        self._played_until = max(self._played_until, self._clock() + _PAGE_S) + len(chunk) / _SECOND
+        at = max(self._played_until, self._clock() + _PAGE_S)
+        if segment.run_at is None or at > self._played_until:
+            self._tell_run(segment, segment.sent_s)
+            segment.run_from, segment.run_at = segment.sent, at
+        self._played_until = at + len(chunk) / _SECOND
         if not segment.sent:
             self.on_playback_started(created_at=time.time())
         segment.sent += len(chunk)
         self._pipe.send(Kind.AUDIO, chunk)
         await self._pipe.drain()
+
+    def _tell_run(self, segment: _Segment, until_s: float) -> None:
+        """What was played without a gap, up to here; a recording has it where it was played."""
+        begin = segment.run_from / _SECOND
+        if segment.run_at is not None and until_s > begin:
+            started_at = time.time() - self._clock() + segment.run_at
+            self.on_playback_progressed(started_at=started_at, offset=begin, duration=until_s - begin)
 
     async def _played(self, segment: _Segment) -> float:
         """The seconds of the segment that were played, as soon as that is known."""
