@@ -37,7 +37,7 @@ class SpeechKeys(msgspec.Struct, frozen=True):
 
 class Claim(msgspec.Struct, frozen=True, rename="camel"):
     """A call that is ours to speak for, by `call_token`, until another claim supersedes it. `claim` counts them, the
-    first is 1. `greeting` is what to say first, after `voice.consent` where it is recorded, and empty where it was said;
+    first is 1. `greeting` is what to say first, after `voice.consent` where it is recorded, empty where it was said;
     `next_position` the first free one for utterances; `ends_in_s` the seconds that the call may still take."""
 
     call_id: UUID
