@@ -19,13 +19,14 @@ LIVEKIT := build/livekit/$(LIVEKIT_VERSION)/server
 run: $(STAMP) web
 	@exec $(BIN)/tenantry up
 
-# All tests side by side, each file in one process that has a database of its own; what ARGS names, one by one.
-# The order is that of the files, since the long ones are the acceptance tests.
+# All tests side by side, each file in one process that has a database of its own, then those that need the machine to
+# themselves; what ARGS names, one by one. The order is that of the files, since the long ones are the acceptance tests.
 test: $(STAMP) web livekit
 ifneq ($(NPM),)
 	$(if $(ARGS),,cd web && $(NPM) test)
 endif
-	$(BIN)/python -m pytest $(or $(ARGS),-n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder)
+	$(BIN)/python -m pytest $(or $(ARGS),-m 'not realtime' -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder)
+	$(if $(ARGS),,$(BIN)/python -m pytest -m realtime)
 
 # The race of the calendars with ten times as many attempts as among the other tests; it takes minutes.
 race: $(STAMP)

@@ -21,6 +21,8 @@ from tests.conftest import new_home
 from tests.livekit_server import need_server
 from tests.voice_caller import Experience
 
+pytestmark = pytest.mark.realtime
+
 MARK, JON = "mark@peterei.example", "jon@peterei.example"
 AGAIN_S = 8.0  # from a killed process to the first word of the next one
 ADA = Seller("one two three Main Street, Springfield", "123 Main Street", "Next Tuesday at three p.m.", "ada")

@@ -13,6 +13,8 @@ from tests.acceptance.voice_world import Phone, VoiceWorld, voice_world
 from tests.conftest import new_home
 from tests.livekit_server import need_server
 
+pytestmark = pytest.mark.realtime
+
 DESK = AgentDefinition(name="Desk", greeting="Hello, this is the front desk.", voice=Voice(silence_s=300))
 MOST = 3  # calls of a worker
 AGAIN_S = 8.0  # from the first worker that may take a call to the first word of its agent

@@ -32,6 +32,8 @@ from tests.integration.test_reply_api import make_agent
 from tests.page_caller import PageCaller, page_call
 from tests.speech import at_16_khz, spoken
 
+pytestmark = pytest.mark.realtime
+
 CANARY = "TENANTRY_TEST_SECRET"
 NAME_AND_CITY = [
     {"name": "first_name", "type": "name", "question": "What is your first name?"},

@@ -28,6 +28,8 @@ from tests.integration.conftest import Call
 from tests.integration.test_reply_api import make_agent
 from tests.livekit_server import LiveKitServer, livekit_server, need_server
 
+pytestmark = pytest.mark.realtime
+
 WITHIN_S = 90
 DATABASE_URL = "postgresql://somebody:canary-of-the-database@127.0.0.1:5/nothing"
 MODEL_KEY = "sk-canary-of-the-model"

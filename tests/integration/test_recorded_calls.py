@@ -35,6 +35,8 @@ from tests.integration.spoken_call import CallServer, CallUnderTest, called
 from tests.integration.spoken_line import AGENT_HZ, Loudspeaker, SpokenLine, Voice, tone
 from tests.integration.test_reply_api import make_agent
 
+pytestmark = pytest.mark.realtime
+
 CONSENT = "This call is recorded."
 RECORDED = {"record": True, "consent": CONSENT}
 EARLY_HZ, CALLER_HZ = 1000, 2000

@@ -16,6 +16,8 @@ from tests.heard_audio import GAP_S, RATE, STEP, STEP_S, Heard
 from tests.livekit_server import LiveKitServer, livekit_server, need_server
 from tests.voice_callers import CallersProcess, callers_process
 
+pytestmark = pytest.mark.realtime
+
 DELAY_S = 2.5
 SAYS = ("My house is at nine Oak Avenue.", "The garden is full of yellow roses.")
 
