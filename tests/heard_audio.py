@@ -48,8 +48,11 @@ class Heard:
         return None
 
     def over(self) -> tuple[int, int] | None:
-        """The utterance that the end of the track cut off, if any."""
-        return None if self._first is None else (self._first, self._last)
+        """The track is over: the utterance that this cut off, if any."""
+        if self._first is None:
+            return None
+        cut, self._first = (self._first, self._last), None
+        return cut
 
     @property
     def speaks_since(self) -> float | None:

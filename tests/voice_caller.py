@@ -81,7 +81,7 @@ class Caller:
         self._changed = asyncio.Condition()
         self._queue: list[np.ndarray] = []
         self._voiced: list[float] = []
-        self._hearing: Heard | None = None
+        self._tracks: list[Heard] = []
         self._recognising = 0
         self._tasks: set[asyncio.Task[None]] = set()
         room.on("track_subscribed", lambda track, *_: self._start(self._listen(track)))
@@ -157,7 +157,10 @@ class Caller:
         try:
             await self._until(lambda: bool(answer()) and self._agent_is_done() and not self._recognising, within)
         except TimeoutError:
-            raise Unheard(f"nothing whole within {within} s, but {answer()}; {self.lived.states[-3:]}") from None
+            unfinished = (
+                f"speaks since {self._speaks_since()}, {self._recognising} to recognise, {self.lived.states[-3:]}"
+            )
+            raise Unheard(f"nothing whole within {within} s, but {answer()}; {unfinished}; {self.lived.left}") from None
         return " ".join(sound.text for sound in answer())
 
     async def is_spoken_to(self, *, within: float = 15.0) -> float:
@@ -165,8 +168,8 @@ class Caller:
         since: list[float] = []
 
         def speaks() -> bool:
-            at = self._hearing and self._hearing.speaks_since
-            since.extend([at] if at else [])
+            at = self._speaks_since()
+            since.extend([at] if at is not None else [])
             return bool(since)
 
         await self._until(speaks, within)
@@ -178,8 +181,11 @@ class Caller:
         return self.lived.left or ""
 
     def _agent_is_done(self) -> bool:
-        quiet = self._hearing is None or self._hearing.speaks_since is None
-        return quiet and (not self.lived.states or self.lived.states[-1][1] == "listening")
+        done = self.lived.left or not self.lived.states or self.lived.states[-1][1] == "listening"
+        return bool(done) and self._speaks_since() is None
+
+    def _speaks_since(self) -> float | None:
+        return next((track.speaks_since for track in self._tracks if track.speaks_since is not None), None)
 
     async def _microphone(self, source: rtc.AudioSource) -> None:
         """Gives 20 ms of speech, or of a silent room's noise, every 20 ms."""
@@ -198,7 +204,8 @@ class Caller:
     async def _listen(self, track: rtc.Track) -> None:
         if track.kind != rtc.TrackKind.KIND_AUDIO:
             return
-        hearing = self._hearing = Heard()
+        hearing = Heard()
+        self._tracks.append(hearing)
         stream = rtc.AudioStream(track, sample_rate=RATE, num_channels=1, frame_size_ms=20)
         try:
             async for event in stream:
@@ -209,7 +216,11 @@ class Caller:
                 elif spoke != (hearing.speaks_since is not None):
                     await self._tell()
         finally:
+            self._tracks.remove(hearing)
+            self._finish(hearing)
             await stream.aclose()
+
+    def _finish(self, hearing: Heard) -> None:
         if cut := hearing.over():
             self._start(self._understand(hearing, *cut))
 
@@ -241,6 +252,8 @@ class Caller:
             self._start(self._tell())
 
     def _on_disconnected(self, reason: int) -> None:
+        for hearing in self._tracks:
+            self._finish(hearing)
         self.lived.left = rtc.DisconnectReason.Name(reason)
         self._start(self._tell())
 

@@ -140,16 +140,17 @@ async def test_eight_calls_of_two_tenants_keep_apart_and_one_that_is_killed_goes
     victim = await world.call(quarry, agentId=agents[quarry])
     await victim.caller.hears_out(within=30)
     (pid,) = worker.talking() - before
-    others = await asyncio.gather(*(world.call(key, agentId=agents[key]) for key in keys[1:]))
 
-    async def talk(phone: Phone, seller: Seller) -> None:
+    async def talk(key: str, seller: Seller) -> Phone:
+        phone = await world.call(key, agentId=agents[key])
         await phone.caller.hears_out(within=30)
         await phone.caller.says("I need a survey.")
         await books(phone.caller, seller)
+        return phone
 
-    killed, *_ = await asyncio.gather(
+    killed, *others = await asyncio.gather(
         _talk_through_a_kill(victim, sellers[0], pid),
-        *(talk(phone, seller) for phone, seller in zip(others, sellers[1:], strict=True)),
+        *(talk(key, seller) for key, seller in zip(keys[1:], sellers[1:], strict=True)),
     )
     phones = [victim, *others]
     records = [await phone.record() for phone in phones]
@@ -199,11 +200,11 @@ async def test_who_speaks_into_a_long_reply_is_listened_to_and_only_what_was_hea
     question = replace(SURVEY.variables[0], question=STORY)
     talker = replace(SURVEY, name="Talker", variables=(question,))
     phone = await world.call(harbour, agentId=await agent_of(world, harbour, talker))
-    await phone.caller.hears_out()
+    await phone.caller.hears_out(within=30)
     await phone.caller.says("I need a survey.")
     await phone.caller.is_spoken_to()
     await phone.caller.says("Stop, please. I have a question about the price of the survey.", over=True)
-    await phone.caller.hears_out()
+    await phone.caller.hears_out(within=30)
     lived = await phone.caller.lived()
     began = lived.said[-1].began
     cut = next(sound for sound in lived.heard if sound.began < began < sound.ended)
