@@ -54,7 +54,7 @@ export class LiveKitTransport implements Transport {
       const refused = error instanceof ConnectionError && error.reason === ConnectionErrorReason.NotAllowed;
       throw new CallError(refused ? problems.refused : problems.offline);
     }
-    this.tell({ type: "joined" });
+    this.tell({ type: "joined", starting: false });
     this.setMuted(this.muted);
     for (const participant of this.room.remoteParticipants.values()) this.look(participant);
   }
