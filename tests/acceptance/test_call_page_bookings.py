@@ -26,15 +26,17 @@ from tests.speech import speech_of, spoken
 
 MARK, JON = "mark@peterei.example", "jon@peterei.example"
 RATE = 16_000
+ZONE = "America/Chicago"  # where the caller is; Mark is elsewhere
 GREETING_S = 7.0
 # What the caller says, and for how many seconds they are silent then. Whom they interrupt listens.
 SAID = (
-    ("I want to sell one two three Main Street, Springfield.", 7.0),
+    ("I want to sell one two three Main Street, Springfield.", 6.5),
+    ("ada at example dot com.", 7.0),
     ("Yes, that is right.", 5.0),
-    ("ada at example dot com", 7.5),
-    ("Yes, that is right.", 5.0),
-    ("Skip.", 5.0),
-    ("Next Tuesday at three p.m.", 9.0),
+    ("Skip.", 7.5),
+    ("Yes, that is right.", 5.5),
+    ("Next Tuesday at three p.m.", 7.5),
+    ("Yes, that is right.", 9.0),
     ("Goodbye.", 20.0),
 )
 ANSWERED_MS, CALLED_MS = 60_000, 120_000
@@ -55,11 +57,11 @@ class Visit:
             for scheme in ("light", "dark"):
                 await self.page.set_viewport_size({"width": width, "height": height})
                 await self.page.emulate_media(color_scheme=scheme)
-                await self.page.screenshot(path=self.pictures / f"{name}-{screen}-{scheme}.png")
+                await self.page.screenshot(path=self.pictures / f"{name}-{screen}-{scheme}.png", animations="disabled")
 
-    async def greets(self) -> None:
+    async def is_answered(self) -> None:
         """Wait for the agent's first words."""
-        await expect(self.page.locator(".line-agent").first).to_contain_text("assistant", timeout=ANSWERED_MS)
+        await expect(self.page.locator(".line-agent").first).to_be_visible(timeout=ANSWERED_MS)
 
 
 @dataclass(frozen=True)
@@ -122,13 +124,13 @@ async def test_an_appointment_made_on_the_page_is_in_marks_calendar_alone(
     booked = await bookings[transport]
     assert booked.console == []
     transcript = " ".join(booked.transcript)
-    assert re.search(r"You[^:]*Main Street", transcript)
+    assert re.search(r"You\s+I want to sell (123|one two three) Main Street", transcript, re.IGNORECASE)
     assert "is booked" in transcript
     assert {"123 Main Street, Springfield", "ada@example.com"} <= set(booked.summary)
     (appointment,) = booked.marks
     assert appointment.details["email"] == "ada@example.com"
     assert appointment.details["property_address"] == "123 Main Street, Springfield"
-    assert f"{appointment.start:%A %H:%M} {appointment.time_zone}" == "Tuesday 15:00 America/New_York"
+    assert f"{appointment.start:%A %H:%M} {appointment.time_zone}" == f"Tuesday 15:00 {ZONE}"
     assert booked.tenants == [appointment]
     assert booked.jons == []
     last, first = booked.calls
@@ -142,9 +144,9 @@ async def _without_livekit(chromium: str, microphone: Path, pictures: Path) -> B
         async with up(home) as server, _visit(server, chromium, microphone, pictures) as visit:
             await visit.page.get_by_role("button", name="Call").click()
             await expect(visit.page.get_by_role("status")).to_have_text("Connecting…")
-            await visit.greets()
+            await visit.is_answered()
             booked = await _book(server, visit)
-            await server.end(signal.SIGINT)
+            assert await server.end(signal.SIGINT) == 0
             return booked
 
 
@@ -157,7 +159,7 @@ async def _with_livekit(chromium: str, microphone: Path, pictures: Path) -> Book
             await expect(visit.page.get_by_role("status")).to_have_text("Nobody answers yet", timeout=ANSWERED_MS)
             await visit.picture("nobody")
             await stack.enter_async_context(of.worker())
-            await visit.greets()
+            await visit.is_answered()
             return await _book(of.server, visit)
 
 
@@ -167,7 +169,7 @@ async def _visit(server: Up, chromium: str, microphone: Path, pictures: Path) ->
     printed = re.search(r"from a browser of this machine: (\S+)", server.printed)
     assert printed is not None, server.printed
     async with browser(chromium, microphone) as started:
-        context = await started.new_context(permissions=["microphone"])
+        context = await started.new_context(permissions=["microphone"], timezone_id=ZONE)
         visit = Visit(await context.new_page(), pictures)
         visit.page.on("console", lambda message: visit.console.append(f"{message.type}: {message.text}"))
         visit.page.on("pageerror", lambda error: visit.console.append(str(error)))
@@ -182,7 +184,7 @@ async def _book(server: Up, visit: Visit) -> Booked:
     await page.get_by_role("button", name="Hang up").click()
     await expect(page.get_by_text("You hung up.")).to_be_visible()
     await page.get_by_role("button", name="Call again").click()
-    await visit.greets()
+    await visit.is_answered()
     known = page.get_by_role("region", name="Summary").get_by_role("definition")
     await expect(known.get_by_text("ada@example.com")).to_be_visible(timeout=CALLED_MS)
     await visit.picture("during")
