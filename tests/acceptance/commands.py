@@ -13,7 +13,18 @@ from pathlib import Path
 import psutil
 
 TENANTRY = (sys.executable, "-m", "tenantry")
-OURS = ("TENANTRY_", "DATABASE_", "AGENT_", "OPENAI_", "OPENROUTER_", "OTEL_", "REDIS_", "MICROSOFT_", "GOOGLE_")
+OURS = (
+    "TENANTRY_",
+    "DATABASE_",
+    "AGENT_",
+    "OPENAI_",
+    "OPENROUTER_",
+    "OTEL_",
+    "LIVEKIT_",
+    "REDIS_",
+    "MICROSOFT_",
+    "GOOGLE_",
+)
 
 
 def environment(home: Path) -> dict[str, str]:

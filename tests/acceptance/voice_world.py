@@ -84,31 +84,14 @@ class Phone:
 
 
 @dataclass
-class VoiceWorld:
+class Servers:
     """The servers, for all tests of a file."""
 
     home: Path
     folder: Path
     livekit: LiveKitServer
     server: Up
-    callers: CallersProcess
     environment: Mapping[str, str]
-
-    async def open_call(self, key: str, **body: Any) -> dict[str, Any]:
-        """What the server answers to who opens a call."""
-        headers = {"Authorization": f"Bearer {key}"}
-        async with (
-            aiohttp.ClientSession(self.server.url, headers=headers) as session,
-            session.post("/api/livekit/token", json=body) as answer,
-        ):
-            assert answer.status == 200, await answer.text()
-            return await answer.json()
-
-    async def call(self, key: str, **body: Any) -> Phone:
-        """Open a call and join it."""
-        opened = await self.open_call(key, **body)
-        caller = await self.callers.join(opened["serverUrl"], opened["participantToken"])
-        return Phone(self, key, UUID(opened["callId"]), caller)
 
     @asynccontextmanager
     async def worker(self, *arguments: str, **more: str) -> AsyncGenerator[Worker]:
@@ -145,11 +128,33 @@ class VoiceWorld:
         return found[0]
 
 
+@dataclass
+class VoiceWorld(Servers):
+    """The servers, and who calls."""
+
+    callers: CallersProcess
+
+    async def open_call(self, key: str, **body: Any) -> dict[str, Any]:
+        """What the server answers to who opens a call."""
+        headers = {"Authorization": f"Bearer {key}"}
+        async with (
+            aiohttp.ClientSession(self.server.url, headers=headers) as session,
+            session.post("/api/livekit/token", json=body) as answer,
+        ):
+            assert answer.status == 200, await answer.text()
+            return await answer.json()
+
+    async def call(self, key: str, **body: Any) -> Phone:
+        """Open a call and join it."""
+        opened = await self.open_call(key, **body)
+        caller = await self.callers.join(opened["serverUrl"], opened["participantToken"])
+        return Phone(self, key, UUID(opened["callId"]), caller)
+
+
 @asynccontextmanager
-async def voice_world(folder: Path, home: Path) -> AsyncGenerator[VoiceWorld]:
-    """The servers, without a worker. `folder` takes their logs."""
-    async with AsyncExitStack() as stack:
-        livekit = await stack.enter_async_context(livekit_server(folder))
+async def servers(folder: Path, home: Path) -> AsyncGenerator[Servers]:
+    """LiveKit and `tenantry up`, without a worker. `folder` takes their logs."""
+    async with livekit_server(folder) as livekit:
         of_livekit = {
             "LIVEKIT_URL": livekit.url,
             "LIVEKIT_API_KEY": livekit.api_key,
@@ -157,9 +162,17 @@ async def voice_world(folder: Path, home: Path) -> AsyncGenerator[VoiceWorld]:
             # Whoever else is busy on this machine is not what is tested.
             "TENANTRY_WORKER_LOAD": "1",
         }
-        server = await stack.enter_async_context(up(home, of_livekit))
+        async with up(home, of_livekit) as server:
+            yield Servers(home, folder, livekit, server, of_livekit)
+            await server.end(signal.SIGINT)
+
+
+@asynccontextmanager
+async def voice_world(folder: Path, home: Path) -> AsyncGenerator[VoiceWorld]:
+    """The servers and the callers. `folder` takes their logs."""
+    async with AsyncExitStack() as stack:
+        of = await stack.enter_async_context(servers(folder, home))
         # The callers have a speech server of their own: they are not to queue with the agents.
         speech = await stack.enter_async_context(speech_server(folder))
         callers = await stack.enter_async_context(callers_process(speech))
-        yield VoiceWorld(home, folder, livekit, server, callers, of_livekit)
-        await server.end(signal.SIGINT)
+        yield VoiceWorld(of.home, of.folder, of.livekit, of.server, of.environment, callers)

@@ -51,7 +51,8 @@ async def test_a_call_from_its_ticket_to_its_end(
     claim = await broker.claim(ticket)
     assert (claim.call_id, claim.claim, claim.room) == (UUID(made["callId"]), 1, made["roomName"])
     assert (claim.greeting, claim.next_position, claim.ends_in_s) == ("Good morning!", 1, 120)
-    assert (claim.agent_name, claim.language, claim.voice.silence_s) == ("Anna", "en", 7)
+    assert (claim.agent_id, claim.agent_name) == (UUID(agent_id), "Anna")
+    assert (claim.language, claim.voice.silence_s) == ("en", 7)
     assert (claim.keys.recognition, claim.keys.speech) == (None, None)
     async with speaking_for(url, claim) as session:
         assert (await session.beat(caller_there=True, answered=True)).hang_up is None

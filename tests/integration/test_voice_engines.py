@@ -27,6 +27,7 @@ CLAIM = Claim(
     room="room",
     participant="caller",
     transport="livekit",
+    agent_id=uuid4(),
     agent_name="Anna",
     language="en-GB",
     voice=Voice(),

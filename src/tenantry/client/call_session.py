@@ -47,6 +47,7 @@ class Claim(msgspec.Struct, frozen=True, rename="camel"):
     room: str
     participant: str
     transport: CallTransport
+    agent_id: UUID
     agent_name: str
     language: str
     voice: Voice

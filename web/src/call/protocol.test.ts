@@ -3,7 +3,7 @@ import { isFinalClose, parseAgentState, parseMessage, parseSummary, parseTicket 
 
 describe("messages", () => {
   it.each([
-    { type: "ready", callId: "c", resumeToken: "r" },
+    { type: "ready", callId: "c", resumeToken: "r", starting: true },
     { type: "state", state: "thinking" },
     { type: "transcript", id: "1", role: "caller", text: "hello", final: false },
     { type: "summary", agent: "Peter", variables: { email: "a@b.example", beds: 3, owner: true }, missing: ["date"] },

@@ -61,7 +61,8 @@ export interface Summary {
 }
 
 export type ServerMessage =
-  | { type: "ready"; callId: string; resumeToken: string }
+  /** The socket is open; `starting` while the server still loads what its first call needs. */
+  | { type: "ready"; callId: string; resumeToken: string; starting: boolean }
   | { type: "state"; state: AgentState }
   | ({ type: "transcript" } & Transcript)
   | ({ type: "summary" } & Summary)
@@ -81,7 +82,12 @@ export function parseMessage(text: string): ServerMessage | null {
   switch (data.type) {
     case "ready":
       return allText(data.callId, data.resumeToken)
-        ? { type: "ready", callId: String(data.callId), resumeToken: String(data.resumeToken) }
+        ? {
+            type: "ready",
+            callId: String(data.callId),
+            resumeToken: String(data.resumeToken),
+            starting: data.starting === true,
+          }
         : null;
     case "state":
       return isState(data.state) ? { type: "state", state: data.state } : null;

@@ -77,7 +77,8 @@ export class CallSession {
     if (this.over) return;
     if (event.type === "joined" || event.type === "agentLost") {
       clearTimeout(this.late);
-      this.late = setTimeout(() => this.happened({ type: "late" }), LATE_MS);
+      const starting = event.type === "joined" && event.starting;
+      if (!starting) this.late = setTimeout(() => this.happened({ type: "late" }), LATE_MS);
     }
     if (event.type === "agentState") clearTimeout(this.late);
     this.tell(event);

@@ -3,7 +3,7 @@ import { problems } from "./problems.ts";
 import { type CallEvent, type CallState, IDLE, reduce } from "./state.ts";
 
 const after = (...events: CallEvent[]): CallState => events.reduce(reduce, IDLE);
-const called: CallEvent[] = [{ type: "called" }, { type: "joined" }];
+const called: CallEvent[] = [{ type: "called" }, { type: "joined", starting: false }];
 const speaking: CallEvent = { type: "agentState", state: "speaking", at: 5 };
 const line = (id: string, text: string, final: boolean): CallEvent => ({
   type: "transcript",
@@ -15,6 +15,12 @@ describe("phases", () => {
     expect(after({ type: "called" }).phase).toBe("connecting");
     expect(after(...called).phase).toBe("waiting");
     expect(after(...called, speaking)).toMatchObject({ phase: "live", agentState: "speaking", answeredAt: 5 });
+  });
+
+  it("know what is still being started, until the agent answers", () => {
+    const starting: CallEvent[] = [{ type: "called" }, { type: "joined", starting: true }];
+    expect(after(...starting)).toMatchObject({ phase: "waiting", starting: true });
+    expect(after(...starting, speaking, { type: "agentLost" })).toMatchObject({ phase: "waiting", starting: false });
   });
 
   it("ask before a call that is recorded", () => {

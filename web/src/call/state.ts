@@ -18,6 +18,8 @@ export type Phase =
 export interface CallState {
   phase: Phase;
   agentState: AgentState;
+  /** What answers is still being started. */
+  starting: boolean;
   /** Nobody has answered for long enough to say so. */
   late: boolean;
   /** The clock's milliseconds when the connection was lost. */
@@ -38,7 +40,7 @@ export type CallEvent =
   | { type: "called" }
   | { type: "consentAsked"; text: string }
   | { type: "joining" }
-  | { type: "joined" }
+  | { type: "joined"; starting: boolean }
   | { type: "agentState"; state: AgentState; at: number }
   | { type: "agentLost" }
   | { type: "late" }
@@ -55,6 +57,7 @@ export type CallEvent =
 export const IDLE: CallState = {
   phase: "idle",
   agentState: "listening",
+  starting: false,
   late: false,
   lostAt: null,
   answeredAt: null,
@@ -84,12 +87,13 @@ export function reduce(state: CallState, event: CallEvent): CallState {
     case "joining":
       return { ...state, phase: "connecting" };
     case "joined":
-      return state.phase === "live" ? state : { ...state, phase: "waiting", lostAt: null };
+      return state.phase === "live" ? state : { ...state, phase: "waiting", starting: event.starting, lostAt: null };
     case "agentState":
       return {
         ...state,
         phase: "live",
         agentState: event.state,
+        starting: false,
         late: false,
         lostAt: null,
         notice: null,

@@ -30,6 +30,7 @@ export function statusOf(state: CallState): string {
     case "consent":
       return "Before we begin";
     case "waiting":
+      if (state.starting) return "Connecting…";
       return state.late ? "Nobody answers yet" : "Calling…";
     case "live":
       return STATES[state.agentState];
@@ -51,6 +52,7 @@ export function detailOf(state: CallState, now: number): string {
       return "Please allow the microphone if you are asked.";
     case "waiting":
       if (state.answeredAt !== null) return "The agent dropped out. Somebody takes over in a moment; nothing is lost.";
+      if (state.starting) return "The first call takes a few seconds more.";
       return state.late ? "We keep trying; you can stay on the line." : "You will be greeted in a moment.";
     case "live":
       if (state.notice) return state.notice;

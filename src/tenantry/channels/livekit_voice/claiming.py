@@ -63,6 +63,7 @@ async def claim(resources: Resources, ticket: Ticket) -> ClaimOut:
         room=call.room,
         participant=call.participant,
         transport=call.transport,
+        agent_id=talk.conversation.agent_id,
         agent_name=definition.name,
         language=definition.language,
         voice=equipped.voice,

@@ -56,6 +56,7 @@ class ClaimOut(BaseModel):
     room: str
     participant: str
     transport: Transport
+    agent_id: UUID
     agent_name: str
     language: str
     voice: Voice

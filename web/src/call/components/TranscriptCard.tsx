@@ -11,6 +11,12 @@ export function TranscriptCard({ lines, agent }: { lines: Transcript[]; agent: s
   useEffect(() => {
     if (!reading.current) list.current?.scrollTo({ top: list.current.scrollHeight });
   }, [lines]);
+  useEffect(() => {
+    // A phone that is turned shows other lines, and its keyboard or address bar does.
+    const toEnd = () => reading.current || list.current?.scrollTo({ top: list.current.scrollHeight });
+    addEventListener("resize", toEnd);
+    return () => removeEventListener("resize", toEnd);
+  }, []);
   const onScroll = () => {
     const { scrollHeight, scrollTop, clientHeight } = list.current as HTMLOListElement;
     reading.current = scrollHeight - scrollTop - clientHeight > NEAR_END_PX;

@@ -3,11 +3,13 @@ import {
   ConnectionErrorReason,
   DisconnectReason,
   type LocalTrackPublication,
+  LogLevel,
   type Participant,
   type RemoteParticipant,
   type RemoteTrack,
   Room,
   RoomEvent,
+  setLogLevel,
   type TextStreamReader,
   Track,
 } from "livekit-client";
@@ -16,6 +18,9 @@ import { CallError, problems } from "../problems.ts";
 import { parseAgentState, parseSummary, STATE_ATTRIBUTE, SUMMARY_TOPIC, TRANSCRIPTION_TOPIC } from "../protocol.ts";
 import type { CallEvent } from "../state.ts";
 import type { Transport, TransportParts } from "./transport.ts";
+
+// Otherwise it tells the console every step, with the names of the room and of who is in it.
+setLogLevel(LogLevel.warn);
 
 /** A call in a LiveKit room. */
 export class LiveKitTransport implements Transport {
@@ -54,7 +59,7 @@ export class LiveKitTransport implements Transport {
       const refused = error instanceof ConnectionError && error.reason === ConnectionErrorReason.NotAllowed;
       throw new CallError(refused ? problems.refused : problems.offline);
     }
-    this.tell({ type: "joined" });
+    this.tell({ type: "joined", starting: false });
     this.setMuted(this.muted);
     for (const participant of this.room.remoteParticipants.values()) this.look(participant);
   }

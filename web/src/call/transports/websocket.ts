@@ -76,7 +76,7 @@ export class WebSocketTransport implements Transport {
   private take(message: ServerMessage | null): void {
     switch (message?.type) {
       case "ready":
-        return this.begin(message.resumeToken);
+        return this.begin(message);
       case "state":
         return this.parts.tell({ type: "agentState", state: message.state, at: Date.now() });
       case "transcript": {
@@ -99,13 +99,13 @@ export class WebSocketTransport implements Transport {
     }
   }
 
-  private begin(resumeToken: string): void {
+  private begin({ resumeToken, starting }: ServerMessage & { type: "ready" }): void {
     clearTimeout(this.timer);
     const again = this.resumeToken !== null;
     this.resumeToken = resumeToken;
     this.ready = true;
     this.backoff = null;
-    this.parts.tell(again ? { type: "resumed" } : { type: "joined" });
+    this.parts.tell(again ? { type: "resumed" } : { type: "joined", starting });
     const unsent = this.unsent;
     this.unsent = [];
     for (const message of unsent) this.send(message);

@@ -85,7 +85,8 @@ class Bridge:
 
     async def _welcome(self, page: PageSocket) -> None:
         """Tell a page what it has missed."""
-        await page.tell({"type": "ready", "callId": str(self.call_id), "resumeToken": self._resume_token})
+        ready = {"type": "ready", "callId": str(self.call_id), "resumeToken": self._resume_token}
+        await page.tell(ready | {"starting": not self._host.ready})
         if self._state is not None:
             await page.send(self._state)
         while self._kept and self._page is page:

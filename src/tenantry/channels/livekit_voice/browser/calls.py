@@ -21,6 +21,10 @@ class BrowserCalls:
         self._bridges: dict[UUID, Bridge] = {}
         self._running: dict[UUID, asyncio.Task[None]] = {}
 
+    def warm(self) -> None:
+        """Have what the first call needs started by now. Waits for nothing."""
+        self._host.start()
+
     def joined(self, tenant_id: UUID, call_id: UUID, server_url: str) -> Bridge:
         """The call's bridge, which runs from now on. Raises TooManyCalls."""
         if (bridge := self._bridges.get(call_id)) is not None:

@@ -1,4 +1,4 @@
-"""Starts the call host as a child of the server, at the first call, and again when it dies."""
+"""Starts the call host as a child of the server, once somebody may call, and again when it dies."""
 
 import asyncio
 import os
@@ -51,7 +51,12 @@ class CallHost:
         self._running: _Running | None = None
         self._ready = asyncio.Event()
 
-    def _start(self) -> Path:
+    @property
+    def ready(self) -> bool:
+        """Whether a call process is to be had at once."""
+        return self._ready.is_set()
+
+    def start(self) -> Path:
         """Where the host listens once it is ready; started, if it is not."""
         if self._running is None:
             path = Path(tempfile.mkdtemp(prefix="tenantry-calls-")) / "socket"
@@ -60,7 +65,7 @@ class CallHost:
 
     async def connect(self) -> Pipe:
         """A pipe to a call process of its own. Raises SpeechUnavailable when none is to be had."""
-        path = self._start()
+        path = self.start()
         try:
             async with asyncio.timeout(_READY_S):
                 while True:
@@ -102,7 +107,7 @@ class CallHost:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
-            # A ctrl-C is for the server, which ends its calls first.
+            # A ctrl-C is for the server, which ends its calls first. uvloop does not take `process_group`.
             start_new_session=True,
         )
         try:

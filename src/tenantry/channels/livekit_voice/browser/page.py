@@ -8,6 +8,8 @@ from fastapi.responses import FileResponse
 
 from tenantry.api.common import Db, TheSettings
 from tenantry.auth.site_keys import tenant_of_site
+from tenantry.channels.livekit_voice.browser.calls import BrowserCalls
+from tenantry.domain.call import Site
 from tenantry.domain.errors import NotFound, PageNotBuilt
 from tenantry.settings import Settings
 from tenantry.storage.repositories import sites
@@ -26,11 +28,16 @@ async def call_page(
     page = _FOLDER / "call.html"
     if not page.is_file():
         raise PageNotBuilt
+    found = await _find_site(db, site)
+    if found is not None and settings.voice.livekit is None:
+        # Whoever opens the page calls in a moment, and the first call would wait for all that is loaded.
+        here: BrowserCalls = request.app.state.runtime.browser_calls
+        here.warm()
     return FileResponse(
         page,
         media_type="text/html",
         headers={
-            "Content-Security-Policy": _policy(request, settings, await _origins(db, site)),
+            "Content-Security-Policy": _policy(request, settings, found.origins if found else ()),
             "Cache-Control": "no-cache",
             "Referrer-Policy": "no-referrer",
             "X-Content-Type-Options": "nosniff",
@@ -49,13 +56,12 @@ async def asset(name: str) -> Response:
     return FileResponse(path, headers=headers)
 
 
-async def _origins(db: Database, public_key: str) -> tuple[str, ...]:
+async def _find_site(db: Database, public_key: str) -> Site | None:
     tenant_id = tenant_of_site(public_key)
     if tenant_id is None:
-        return ()
+        return None
     async with db.tenant(tenant_id) as tx:
-        site = await sites.find(tx, public_key)
-    return site.origins if site else ()
+        return await sites.find(tx, public_key)
 
 
 def _policy(request: Request, settings: Settings, origins: tuple[str, ...]) -> str:

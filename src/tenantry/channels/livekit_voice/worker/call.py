@@ -145,7 +145,7 @@ class _Call:
             self._check(turn.error)
         if turn.reply is None:
             return
-        await self._line.send(SUMMARY, _summary(self._claim.conversation_id, turn.reply))
+        await self._line.send(SUMMARY, _summary(self._claim, turn.reply))
         if turn.reply.ended:
             await speech
             if not speech.interrupted:
@@ -320,9 +320,11 @@ class _Call:
             self._fail(error if isinstance(error, Exception) else LineBroken())
 
 
-def _summary(conversation_id: UUID, reply: Reply) -> dict[str, Any]:
+def _summary(claim: Claim, reply: Reply) -> dict[str, Any]:
     return {
-        "conversationId": str(conversation_id),
+        "conversationId": str(claim.conversation_id),
+        # Whom the call was handed over to is not known by name here.
+        "agent": claim.agent_name if reply.agent_id == claim.agent_id else None,
         "turnId": str(reply.turn_id),
         "variables": dict(reply.variables),
         "missing": list(reply.missing),
