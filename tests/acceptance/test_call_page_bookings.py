@@ -24,6 +24,8 @@ from tests.conftest import new_home
 from tests.livekit_server import need_server
 from tests.speech import speech_of, spoken
 
+pytestmark = pytest.mark.realtime
+
 MARK, JON = "mark@peterei.example", "jon@peterei.example"
 RATE = 16_000
 ZONE = "America/Chicago"  # where the caller is; Mark is elsewhere
