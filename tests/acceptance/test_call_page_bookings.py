@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import ConsoleMessage, Page, expect
 
 from tenantry.client import TenantryClient
 from tenantry.client.calendar import CalendarEvent
@@ -47,11 +47,16 @@ SCREENS = {"desktop": (1280, 800), "phone": (360, 740)}
 
 @dataclass
 class Visit:
-    """A page in a browser, what its console said, and where pictures of it go."""
+    """A page in a browser, the errors in its console, and where pictures of it go."""
 
     page: Page
     pictures: Path
-    console: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def note(self, message: ConsoleMessage) -> None:
+        """Keep what is an error, as refusals by the page's content security policy are."""
+        if message.type == "error":
+            self.errors.append(message.text)
 
     async def picture(self, name: str) -> None:
         """The page as it looks now on a desktop and on a phone, by day and by night."""
@@ -73,7 +78,7 @@ class Booked:
 
     transcript: list[str]
     summary: list[str]
-    console: list[str]
+    errors: list[str]
     calls: list[Call]
     marks: list[CalendarEvent]
     jons: list[CalendarEvent]
@@ -124,7 +129,7 @@ async def test_an_appointment_made_on_the_page_is_in_marks_calendar_alone(
     bookings: dict[Transport, asyncio.Task[Booked]], transport: Transport
 ) -> None:
     booked = await bookings[transport]
-    assert booked.console == []
+    assert booked.errors == []
     transcript = " ".join(booked.transcript)
     assert re.search(r"You\s+I want to sell (123|one two three) Main Street", transcript, re.IGNORECASE)
     assert "is booked" in transcript
@@ -173,8 +178,8 @@ async def _visit(server: Up, chromium: str, microphone: Path, pictures: Path) ->
     async with browser(chromium, microphone) as started:
         context = await started.new_context(permissions=["microphone"], timezone_id=ZONE)
         visit = Visit(await context.new_page(), pictures)
-        visit.page.on("console", lambda message: visit.console.append(f"{message.type}: {message.text}"))
-        visit.page.on("pageerror", lambda error: visit.console.append(str(error)))
+        visit.page.on("console", visit.note)
+        visit.page.on("pageerror", lambda error: visit.errors.append(str(error)))
         await visit.page.goto(printed[1])
         await visit.picture("before")
         yield visit
@@ -196,7 +201,7 @@ async def _book(server: Up, visit: Visit) -> Booked:
     transcript, summary = await lines.all_inner_texts(), await known.all_inner_texts()
     calls = await _ended_calls(server)
     appointments = [await _appointments(server, who) for who in (MARK, JON, "tenant")]
-    return Booked(transcript, summary, visit.console, calls, *appointments)
+    return Booked(transcript, summary, visit.errors, calls, *appointments)
 
 
 async def _ended_calls(server: Up) -> list[Call]:

@@ -116,9 +116,13 @@ export class LiveKitTransport implements Transport {
     const mine = attributes["lk.transcribed_track_id"] === this.publication?.trackSid;
     const role = mine || identity === this.room.localParticipant.identity ? "caller" : "agent";
     let text = "";
-    for await (const piece of reader) {
-      text += piece;
-      if (role === "agent") this.tell({ type: "transcript", line: { id, role, text, final: false } });
+    try {
+      for await (const piece of reader) {
+        text += piece;
+        if (role === "agent") this.tell({ type: "transcript", line: { id, role, text, final: false } });
+      }
+    } catch {
+      // Who was writing is gone, or the room is: what came of it was said.
     }
     const final = role === "agent" || attributes["lk.transcription_final"] === "true";
     this.tell({ type: "transcript", line: { id, role, text, final } });
