@@ -131,7 +131,7 @@ async def test_an_appointment_made_on_the_page_is_in_marks_calendar_alone(
     booked = await bookings[transport]
     assert booked.errors == []
     transcript = " ".join(booked.transcript)
-    assert re.search(r"You\s+I want to sell (123|one two three) Main Street", transcript, re.IGNORECASE)
+    assert re.search(r"You\s+[^\n]*Main Street", transcript, re.IGNORECASE)
     assert "is booked" in transcript
     assert {"123 Main Street, Springfield", "ada@example.com"} <= set(booked.summary)
     (appointment,) = booked.marks
