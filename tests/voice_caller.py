@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,11 @@ from tenantry.channels.livekit_voice.speech.client import SpeechClient
 from tests.heard_audio import AUDIBLE_RMS, RATE, STEP, STEP_S, Heard, Sound
 from tests.speech import spoken
 
-_NOISE = np.random.default_rng(7).integers(-4, 5, (50, STEP), dtype="<i2")
-_AHEAD_MS = 60  # of its microphone's queue
+_AT_ONCE = 5  # steps that are given to LiveKit, and taken from it, in one go
+_NOISE = np.random.default_rng(7).integers(-4, 5, _AT_ONCE * STEP, dtype="<i2")
+# LiveKit's own threads keep time; so much is given to them ahead, however late this process is.
+_AHEAD_S = 0.3
+_QUEUE_MS = 60_000
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,7 @@ class Caller:
         self._room = room
         self._speech = speech
         self._changed = asyncio.Condition()
-        self._queue: list[np.ndarray] = []
-        self._voiced: list[float] = []
+        self._to_say: np.ndarray | None = None
         self._tracks: list[Heard] = []
         self._recognising = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -100,7 +102,7 @@ class Caller:
             await room.connect(url, token)
             caller.lived.identity = room.local_participant.identity
             caller.lived.joined = time.monotonic()
-            source = rtc.AudioSource(RATE, 1, queue_size_ms=_AHEAD_MS)
+            source = rtc.AudioSource(RATE, 1, queue_size_ms=_QUEUE_MS)
             track = rtc.LocalAudioTrack.create_audio_track("microphone", source)
             options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
             await room.local_participant.publish_track(track, options)
@@ -118,16 +120,15 @@ class Caller:
         Raises: TimeoutError when the agent speaks for a minute.
         """
         pcm = np.frombuffer(await spoken(self._speech, text), "<i2")
-        steps = np.zeros((-(-len(pcm) // STEP), STEP), "<i2")
-        steps.reshape(-1)[: len(pcm)] = pcm
         if not over:
             await self._until(self._agent_is_done, 60)
-        self._voiced = []
-        self._queue = list(steps)
-        await self._until(lambda: not self._queue, 60)
-        self.lived.said.append(Sound(self._voiced[0], self._voiced[-1] + STEP_S, text))
+        said = len(self.lived.said)
+        self._to_say = np.pad(pcm, (0, -len(pcm) % STEP))
+        await self._until(lambda: len(self.lived.said) > said, 60)
+        self.lived.said[-1] = replace(self.lived.said[-1], text=text)
+        await asyncio.sleep(self.lived.said[-1].ended - time.monotonic())
 
-    async def hears(self, *words: str, within: float = 15.0) -> str:
+    async def hears(self, *words: str, within: float = 60.0) -> str:
         """Wait until the agent has said all of these, in any order, since the caller last spoke; what it said.
 
         Raises: Unheard, with what was heard instead.
@@ -144,7 +145,7 @@ class Caller:
             raise Unheard(f"{words} in {heard()!r} within {within} s; transcripts: {written}") from None
         return heard()
 
-    async def hears_out(self, *, within: float = 15.0) -> str:
+    async def hears_out(self, *, within: float = 60.0) -> str:
         """Wait until the agent has answered what the caller said last, and is done; what it said.
 
         Raises: Unheard.
@@ -163,7 +164,7 @@ class Caller:
             raise Unheard(f"nothing whole within {within} s, but {answer()}; {unfinished}; {self.lived.left}") from None
         return " ".join(sound.text for sound in answer())
 
-    async def is_spoken_to(self, *, within: float = 15.0) -> float:
+    async def is_spoken_to(self, *, within: float = 60.0) -> float:
         """Wait until the agent is speaking; since when it does. Raises TimeoutError."""
         since: list[float] = []
 
@@ -175,7 +176,7 @@ class Caller:
         await self._until(speaks, within)
         return since[0]
 
-    async def is_left(self, *, within: float = 15.0) -> str:
+    async def is_left(self, *, within: float = 60.0) -> str:
         """Wait until the room is over for the caller; why. Raises TimeoutError."""
         await self._until(lambda: self.lived.left is not None, within)
         return self.lived.left or ""
@@ -188,37 +189,43 @@ class Caller:
         return next((track.speaks_since for track in self._tracks if track.speaks_since is not None), None)
 
     async def _microphone(self, source: rtc.AudioSource) -> None:
-        """Gives 20 ms of speech, or of a silent room's noise, every 20 ms."""
-        at, number = time.monotonic(), 0
+        """Gives a silent room's noise, and what is to be said."""
         while True:
-            step = self._queue.pop(0) if self._queue else None
-            samples = _NOISE[number % len(_NOISE)] if step is None else step
-            if step is not None and np.sqrt(np.mean(step.astype(np.float32) ** 2)) >= AUDIBLE_RMS:
-                self._voiced.append(time.monotonic() + source.queued_duration)
-            await source.capture_frame(rtc.AudioFrame(samples.tobytes(), RATE, 1, STEP))
-            if step is not None and not self._queue:
+            if self._to_say is not None:
+                samples, self._to_say = self._to_say, None
+                begins = time.monotonic() + source.queued_duration
+                loudness = np.sqrt(np.mean(samples.reshape(-1, STEP).astype(np.float32) ** 2, axis=1))
+                voiced = np.flatnonzero(loudness >= AUDIBLE_RMS) * STEP_S + begins
+                self.lived.said.append(Sound(float(voiced[0]), float(voiced[-1]) + STEP_S))
+                await source.capture_frame(rtc.AudioFrame(samples.tobytes(), RATE, 1, len(samples)))
                 await self._tell()
-            at, number = at + STEP_S, number + 1
-            await asyncio.sleep(at - time.monotonic())
+            elif source.queued_duration < _AHEAD_S:
+                await source.capture_frame(rtc.AudioFrame(_NOISE.tobytes(), RATE, 1, len(_NOISE)))
+            else:
+                await asyncio.sleep(_AT_ONCE * STEP_S)
 
     async def _listen(self, track: rtc.Track) -> None:
         if track.kind != rtc.TrackKind.KIND_AUDIO:
             return
         hearing = Heard()
         self._tracks.append(hearing)
-        stream = rtc.AudioStream(track, sample_rate=RATE, num_channels=1, frame_size_ms=20)
+        stream = rtc.AudioStream(track, sample_rate=RATE, num_channels=1, frame_size_ms=int(_AT_ONCE * STEP_S * 1000))
         try:
             async for event in stream:
-                spoke = hearing.speaks_since is not None
-                ended = hearing.add(bytes(event.frame.data), time.monotonic())
-                if ended is not None:
-                    self._start(self._understand(hearing, *ended))
-                elif spoke != (hearing.speaks_since is not None):
-                    await self._tell()
+                self._hear(hearing, bytes(event.frame.data), time.monotonic())
         finally:
             self._tracks.remove(hearing)
             self._finish(hearing)
             await stream.aclose()
+
+    def _hear(self, hearing: Heard, pcm: bytes, arrived: float) -> None:
+        spoke, size = hearing.speaks_since is not None, STEP * 2
+        for at in range(0, len(pcm), size):
+            ended = hearing.add(pcm[at : at + size], arrived - (len(pcm) - at - size) / size * STEP_S)
+            if ended is not None:
+                self._start(self._understand(hearing, *ended))
+        if spoke != (hearing.speaks_since is not None):
+            self._start(self._tell())
 
     def _finish(self, hearing: Heard) -> None:
         if cut := hearing.over():

@@ -50,19 +50,19 @@ class RemoteCaller:
         """As Caller.says."""
         await self._process.ask(self._number, "says", text, over=over)
 
-    async def hears(self, *words: str, within: float = 15.0) -> str:
+    async def hears(self, *words: str, within: float = 60.0) -> str:
         """As Caller.hears."""
         return await self._process.ask(self._number, "hears", *words, within=within)
 
-    async def hears_out(self, *, within: float = 15.0) -> str:
+    async def hears_out(self, *, within: float = 60.0) -> str:
         """As Caller.hears_out."""
         return await self._process.ask(self._number, "hears_out", within=within)
 
-    async def is_spoken_to(self, *, within: float = 15.0) -> float:
+    async def is_spoken_to(self, *, within: float = 60.0) -> float:
         """As Caller.is_spoken_to."""
         return await self._process.ask(self._number, "is_spoken_to", within=within)
 
-    async def is_left(self, *, within: float = 15.0) -> str:
+    async def is_left(self, *, within: float = 60.0) -> str:
         """As Caller.is_left."""
         return await self._process.ask(self._number, "is_left", within=within)
 

@@ -28,6 +28,13 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Voice
             yield made
 
 
+@pytest.fixture(autouse=True)
+async def hung_up(world: VoiceWorld) -> AsyncIterator[None]:
+    """Nobody is left on the phone when a test is over, however it ended."""
+    yield
+    await world.silence()
+
+
 @pytest.fixture(scope="module")
 async def key(world: VoiceWorld) -> str:
     """The key of a tenant with one agent."""
@@ -70,7 +77,7 @@ async def test_a_call_that_no_worker_may_take_gets_an_agent_as_soon_as_one_comes
         assert len(support.talking()) == 1
         async with world.worker() as any_purpose:
             since = time.monotonic()
-            began = await waiting.caller.is_spoken_to(within=30)
+            began = await waiting.caller.is_spoken_to()
             assert began - since < AGAIN_S
             await _greeted(waiting)
             assert len(any_purpose.talking()) == 1
@@ -78,15 +85,15 @@ async def test_a_call_that_no_worker_may_take_gets_an_agent_as_soon_as_one_comes
 
 
 async def _greeted(phone: Phone) -> Phone:
-    await phone.caller.hears_out(within=30)
+    await phone.caller.hears_out()
     return phone
 
 
 async def _is_answered(phone: Phone) -> None:
     await phone.caller.says("I have a question about my order.")
-    await phone.caller.hears_out(within=30)
+    await phone.caller.hears_out()
 
 
 async def _leaves(phone: Phone) -> None:
     await phone.caller.leave()
-    await phone.ended(within=30)
+    await phone.ended()

@@ -40,11 +40,11 @@ class Seller:
 
 async def books(caller: RemoteCaller, seller: Seller) -> str:
     """Go on from what the agent said last until it is booked; what confirmed it. Raises AssertionError."""
-    heard = await caller.hears_out(within=30)
+    heard = await caller.hears_out()
     for _ in range(MAX_TURNS):
         written = (await caller.lived()).written()
         if "is booked" in written:
             return heard
         await caller.says(seller.answer(heard, written))
-        heard = await caller.hears_out(within=30)
+        heard = await caller.hears_out()
     raise AssertionError(f"not booked; {[text.text for text in (await caller.lived()).transcripts if text.final]}")

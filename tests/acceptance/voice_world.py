@@ -4,8 +4,8 @@ import asyncio
 import re
 import signal
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -75,7 +75,7 @@ class Phone:
         async with TenantryClient.open(self.world.server.url, self.key) as client:
             return await client.calls.get(self.call_id)
 
-    async def ended(self, *, within: float = 20.0) -> CallRecord:
+    async def ended(self, *, within: float = 60.0) -> CallRecord:
         """Wait until the call is over. Raises TimeoutError."""
         async with asyncio.timeout(within):
             while (record := await self.record()).call.status is not CallStatus.ENDED:
@@ -114,7 +114,7 @@ class Servers:
                 process.kill()
                 await process.wait()
                 for child in tree:
-                    if child.is_running():
+                    with suppress(psutil.NoSuchProcess):
                         child.kill()
 
     async def new_tenant(self, slug: str) -> str:
@@ -133,6 +133,7 @@ class VoiceWorld(Servers):
     """The servers, and who calls."""
 
     callers: CallersProcess
+    phones: list[Phone] = field(default_factory=list[Phone])
 
     async def open_call(self, key: str, **body: Any) -> dict[str, Any]:
         """What the server answers to who opens a call."""
@@ -148,7 +149,14 @@ class VoiceWorld(Servers):
         """Open a call and join it."""
         opened = await self.open_call(key, **body)
         caller = await self.callers.join(opened["serverUrl"], opened["participantToken"])
-        return Phone(self, key, UUID(opened["callId"]), caller)
+        phone = Phone(self, key, UUID(opened["callId"]), caller)
+        self.phones.append(phone)
+        return phone
+
+    async def silence(self) -> None:
+        """Have all callers leave who are still there."""
+        phones, self.phones = self.phones, []
+        await asyncio.gather(*(phone.caller.leave() for phone in phones))
 
 
 @asynccontextmanager

@@ -22,6 +22,7 @@ from livekit.agents.voice import SpeechHandle
 
 from tenantry.channels.livekit_voice.worker import phrases
 from tenantry.channels.livekit_voice.worker.agent import TurnAgent, make_session, vad_silence
+from tenantry.channels.livekit_voice.worker.at_once import AtOnce
 from tenantry.channels.livekit_voice.worker.engines import EngineParts, Speech, speech_of
 from tenantry.channels.livekit_voice.worker.events import listen
 from tenantry.channels.livekit_voice.worker.line import SUMMARY, Line
@@ -57,7 +58,7 @@ class NotOurs(Exception):
 async def run_call(claim: Claim, session: CallSession, line: Line, speech_socket: Path) -> None:
     """Speak for the call until it ends or is not ours any more. Raises LineBroken, ConfigurationError for engines that
     cannot be used, and ApiError where the server could not be told of the end."""
-    vad = inference.VAD(min_silence_duration=vad_silence(claim.voice))
+    vad = inference.VAD(min_silence_duration=vad_silence(claim.voice), executor=AtOnce())
     async with aiohttp.ClientSession() as http:
         speech = speech_of(claim, EngineParts(speech_socket, http, vad))
         call = _Call(claim, session, line, speech, make_session(claim.voice, speech, vad))

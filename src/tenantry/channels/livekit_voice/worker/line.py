@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from livekit import rtc
 from livekit.agents import Agent, AgentSession, JobContext
 from livekit.agents.voice.io import AudioInput, AudioOutput, TextOutput
-from livekit.agents.voice.room_io import RoomOptions
+from livekit.agents.voice.room_io import AudioInputOptions, RoomOptions
 from livekit.agents.voice.transcription import TranscriptSynchronizer
 
 from tenantry.channels.livekit_voice.worker.events import listen
@@ -61,6 +61,9 @@ class RoomLine:
     async def start(self, session: AgentSession[None], agent: Agent) -> None:
         options = RoomOptions(
             participant_identity=self._participant,
+            # As the engines and the voice activity detector take it: resampled once, and no louder than it is, which
+            # browsers see to.
+            audio_input=AudioInputOptions(sample_rate=16_000, auto_gain_control=False),
             text_input=False,
             # A caller whose connection dropped comes back.
             close_on_disconnect=False,
