@@ -132,6 +132,7 @@ def _check_what_was_told(lived: Experience, conversation: str) -> None:
 
 STREETS = ("Oak Avenue", "Maple Street", "River Road", "Garden Lane", "Church Street", "Castle Road", "Forest Lane",
            "Station Road")  # fmt: skip
+NUMBERS = (12, 23, 34, 45, 56, 67, 78, 89)  # a "two" may be heard as "too", or written out
 TIMES = ("nine a.m.", "ten a.m.", "two p.m.", "three p.m.")
 
 
@@ -141,8 +142,8 @@ async def test_eight_calls_of_two_tenants_keep_apart_and_one_that_is_killed_goes
     agents = {key: await agent_of(world, key, SURVEY) for key in (quarry, harbour)}
     keys = [quarry, harbour] * 4
     sellers = [
-        Seller(f"{number + 2} {street}, Springfield", f"{number + 2} {street}", f"Next Tuesday at {TIMES[number // 2]}")
-        for number, street in enumerate(STREETS)
+        Seller(f"{number} {street}, Springfield", f"{number} {street}", f"Next Tuesday at {TIMES[place // 2]}")
+        for place, (number, street) in enumerate(zip(NUMBERS, STREETS, strict=True))
     ]
     before = worker.talking()
     victim = await world.call(quarry, agentId=agents[quarry])
