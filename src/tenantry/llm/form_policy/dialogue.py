@@ -76,9 +76,7 @@ def hear_message(turn: Turn, content: str) -> None:
     asked = turn.agent.variable(state.asked) if state.expecting == "variable" else None
     if first and _tells(message, intents):
         asked = next_variable(turn)
-    if asked and asked.type is VariableType.TEXT and len(message.original.split()) > _SHORT_MESSAGE:
-        # An open question was answered at length: "I was told to cancel that" is the answer, no wish to cancel.
-        intents = _NOTHING
+    intents = _meant(message, intents, asked)
     if heard_hand_off(turn, message, asked):
         return
     if Intent.RESTART in intents:
@@ -92,6 +90,14 @@ def hear_message(turn: Turn, content: str) -> None:
     _respond(turn, message, intents, readings, asked, first=first)
     if not turn.lines and turn.call is None:
         turn.rotate("anything_else")
+
+
+def _meant(message: Message, intents: frozenset[Intent], asked: Variable | None) -> frozenset[Intent]:
+    """The intents without those that are only words of the answer to an open question."""
+    if asked is not None and asked.type is VariableType.TEXT:
+        # At length, "I was told to cancel that" is the answer, no wish to cancel.
+        return _NOTHING if len(message.original.split()) > _SHORT_MESSAGE else intents - {Intent.NOTHING_ELSE}
+    return intents | {Intent.BYE} if Intent.NOTHING_ELSE in intents else intents
 
 
 def _tells(message: Message, intents: frozenset[Intent]) -> bool:

@@ -18,6 +18,7 @@ class Intent(StrEnum):
     RESTART = "restart"
     HELLO = "hello"
     BYE = "bye"
+    NOTHING_ELSE = "nothing_else"  # a goodbye, unless a question was asked that it answers
     THANKS = "thanks"
     HELP = "help"
     WHO = "who"

@@ -127,11 +127,14 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
             r"take care|have a (?:nice|good|great) (?:day|one|evening|weekend)|talk (?:to you )?later|"
             r"(?:no[,.]? |nothing[,.]? )?(?:(?:thanks|thank you)[,.]? )?(?:i think )?that(?:'?s| is|'?ll be| will be) "
             r"(?:all|it|everything)(?: for now| from me| i need(?:ed)?)?|"
-            r"(?:no[,.]? )?nothing (?:else|more)(?: for now)?|i(?:'m|"
-            r" am) done|we(?:'re| are) done)"
+            r"i(?:'m| am) done|we(?:'re| are) done)"
             r"(?:[,.! ]+(?:bye|"
             r"thanks|thank you|see you))*"
         ),
+    ),
+    (
+        Intent.NOTHING_ELSE,
+        _whole(r"(?:no[,.]? )?nothing (?:else|more)(?: for now)?(?:[,.! ]+(?:bye|thanks|thank you))*"),
     ),
     (Intent.BYE, _part(r"\b(?:good[ -]?bye?|bye)\W*$")),
     (
