@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from tenantry.server.runtime import Runtime
 from tenantry.storage.repositories import tenants
@@ -85,9 +86,7 @@ async def test_what_is_wrong_is_named(
     assert (status, error["code"], error["errors"][0]["field"]) == (422, "invalid_input", field)
 
 
-async def test_a_sealed_value_in_another_row_is_not_opened(
-    runtime: Runtime, call: Call, tenant: TenantForTest, capfd: pytest.CaptureFixture[str]
-) -> None:
+async def test_a_sealed_value_in_another_row_is_not_opened(runtime: Runtime, call: Call, tenant: TenantForTest) -> None:
     await put(call, tenant.keys["mark"], "crm", "marks-own")
     await put(call, tenant.keys["jon"], "crm", "jons-own")
     async with runtime.db.tenant(tenant.id) as tx:
@@ -98,8 +97,9 @@ async def test_a_sealed_value_in_another_row_is_not_opened(
             tenant.members["jon"],
             tenant.members["mark"],
         )
-    assert await runtime.resources.secrets.of(tenant.id, tenant.members["jon"]).reveal("crm") is None
-    assert "sealed value unreadable" in "".join(capfd.readouterr())
+    with capture_logs() as logs:
+        assert await runtime.resources.secrets.of(tenant.id, tenant.members["jon"]).reveal("crm") is None
+    assert [entry["event"] for entry in logs] == ["sealed value unreadable"]
 
 
 async def test_each_change_raises_the_stamp_and_a_refused_one_does_not(

@@ -120,7 +120,8 @@ async def test_a_client_with_much_to_say_does_not_keep_the_others_waiting(speech
     while not order:
         await asyncio.sleep(0)
     await ask(speech, "modest")
-    assert order.index("modest") <= 3, order
+    # Of nine, and two are heard at once.
+    assert order.index("modest") <= 5, order
     await asyncio.gather(*many)
 
 

@@ -47,6 +47,9 @@ class _Sealing:
     def open(self, sealed: str) -> bytes | None:
         try:
             raw = base64.urlsafe_b64decode(sealed.encode("ascii") + b"==")
+            # The last character has bits that mean nothing; only one spelling is right.
+            if base64.urlsafe_b64encode(raw).decode().rstrip("=") != sealed:
+                return None
             return self._cipher.decrypt(raw[:_NONCE], raw[_NONCE:], self._purpose)
         except (binascii.Error, UnicodeEncodeError, ValueError, InvalidTag):
             return None

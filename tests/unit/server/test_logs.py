@@ -48,7 +48,10 @@ async def app(scope, receive, send):
 async def ask():
     live = types.SimpleNamespace(close=lambda: None)
     serving.create_app = lambda _: app
-    runtime = types.SimpleNamespace(engine=types.SimpleNamespace(live=live))
+    async def close():
+        pass
+    calls = types.SimpleNamespace(close=close)
+    runtime = types.SimpleNamespace(engine=types.SimpleNamespace(live=live), browser_calls=calls)
     async with serving.serving(runtime, serving.bind("127.0.0.1", 0)) as url:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
         writer.write(b"GET /calendar/feeds/a-secret.ics HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n")
