@@ -1,6 +1,6 @@
 """Calls, and what was said in them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -309,11 +309,3 @@ async def take_back(tx: TenantTx, conversation_id: UUID, turn_id: UUID, heard: s
         turn_id,
         heard,
     )
-
-
-async def count_live(tx: TenantTx) -> Mapping[str, int]:
-    """How many calls of the tenant are not over, by status."""
-    rows = await tx.rows(
-        f"SELECT status, count(*) AS calls FROM calls WHERE tenant_id = $1 AND {_LIVE} GROUP BY status", tx.tenant_id
-    )
-    return {row["status"]: row["calls"] for row in rows}
