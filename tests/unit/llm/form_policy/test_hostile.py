@@ -203,6 +203,7 @@ ENGLISH_EXAMPLES = {
     Intent.PLEASED: "I am happy with that",
     Intent.SOLVED: "it works again",
     Intent.UNSOLVED: "it still does not work",
+    Intent.NOTHING_ELSE: "no, nothing else for now",
 }
 
 
