@@ -141,8 +141,7 @@ class Caller:
         try:
             await self._until(lambda: all(_plain(word) in _plain(heard()) for word in words), within)
         except TimeoutError:
-            written = [t.text for t in self.lived.transcripts if t.final][-4:]
-            raise Unheard(f"{words} in {heard()!r} within {within} s; transcripts: {written}") from None
+            raise Unheard(f"{words} in {heard()!r} within {within} s; {self._last_lines()}") from None
         return heard()
 
     async def hears_out(self, *, within: float = 60.0) -> str:
@@ -158,11 +157,17 @@ class Caller:
         try:
             await self._until(lambda: bool(answer()) and self._agent_is_done() and not self._recognising, within)
         except TimeoutError:
-            unfinished = (
-                f"speaks since {self._speaks_since()}, {self._recognising} to recognise, {self.lived.states[-3:]}"
-            )
-            raise Unheard(f"nothing whole within {within} s, but {answer()}; {unfinished}; {self.lived.left}") from None
+            unfinished = f"speaks since {self._speaks_since()}, {self._recognising} to recognise"
+            raise Unheard(
+                f"nothing whole within {within} s, but {answer()}; {unfinished}; {self._last_lines()}"
+            ) from None
         return " ".join(sound.text for sound in answer())
+
+    def _last_lines(self) -> str:
+        """What went on last, for whoever has to find out why nothing was heard."""
+        lived = self.lived
+        written = [text.text for text in lived.transcripts if text.final][-4:]
+        return f"transcripts: {written}; said {lived.said[-1:]}; states {lived.states[-3:]}; left: {lived.left}"
 
     async def is_spoken_to(self, *, within: float = 60.0) -> float:
         """Wait until the agent is speaking; since when it does. Raises TimeoutError."""

@@ -25,8 +25,8 @@ from tenantry.calendars.worker import sweep_unsettled, watch_calendars
 from tenantry.credentials import connection_store
 from tenantry.credentials.token_refresh import RefreshTimes
 from tenantry.llm.form_policy.policy import FormPolicy
+from tenantry.logs import configure_logs
 from tenantry.server import runtime as runtime_module
-from tenantry.server.logs import configure_logs
 from tenantry.server.runtime import Runtime, open_runtime
 from tenantry.settings import load_settings
 from tenantry.storage.jobs import JobRunner

@@ -20,7 +20,7 @@ from tenantry.credentials.vault import Vault
 from tenantry.domain.access import Scope
 from tenantry.domain.errors import NotFound, TenantryError
 from tenantry.domain.tenant import Tenant
-from tenantry.server.logs import configure_logs
+from tenantry.logs import configure_logs
 from tenantry.settings import Settings, load_settings
 from tenantry.storage.opening import open_database
 from tenantry.storage.repositories import api_keys, audit, tenants

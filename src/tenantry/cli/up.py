@@ -10,7 +10,7 @@ from rich.console import Console
 
 from tenantry.cli.demo.seed import JON, MARK, DemoKeys, call_page, seed
 from tenantry.cli.local import Home, run, settings_for
-from tenantry.server.logs import configure_logs
+from tenantry.logs import configure_logs
 from tenantry.settings import HttpSettings, Settings
 from tenantry.storage.repositories import tenants
 from tenantry.storage.tenancy import Database

@@ -10,7 +10,7 @@ from tenantry.cli.local import Home, run, settings_for
 from tenantry.credentials.call_tickets import worker_key_of
 from tenantry.credentials.master_key import load_master_key
 from tenantry.domain.errors import TenantryError
-from tenantry.server.logs import configure_logs
+from tenantry.logs import configure_logs
 from tenantry.settings import Settings
 
 

@@ -77,10 +77,12 @@ def _origins(texts: Sequence[str]) -> list[str]:
 
 
 async def _require_agents(tx: TenantTx, agent_ids: Sequence[UUID]) -> None:
+    matching = agents.AgentFilter(ids=tuple(agent_ids), archived=True)
+    there = {agent.id for agent in await agents.list_page(tx, sees_only=None, limit=len(agent_ids), matching=matching)}
     faults = [
         FieldError(f"agent_ids.{place}", "is no agent of this tenant")
         for place, agent_id in enumerate(agent_ids)
-        if await agents.get(tx, agent_id, sees_only=None) is None
+        if agent_id not in there
     ]
     if faults:
         raise InvalidInput("A site calls agents of its own tenant; correct the named fields.", errors=faults)

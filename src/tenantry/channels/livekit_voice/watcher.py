@@ -42,7 +42,7 @@ class Watcher:
     def __init__(self, db: Database, voice: VoiceChannel) -> None:
         self._db = db
         self._voice = voice
-        self._watches: dict[UUID, Watch] = {}
+        self._watches: dict[tuple[UUID, UUID], Watch] = {}  # by tenant and call
         self._asking = asyncio.Semaphore(_AT_ONCE)
         self._away = False
 
@@ -66,7 +66,7 @@ class Watcher:
         """Do what is to be done about every call now. Raises DatabaseUnavailable."""
         async with self._db.operator() as tx:
             live = await calls.live(tx, _MOST_CALLS)
-        self._watches = {call_id: self._watches.get(call_id) or Watch() for _, call_id in live}
+        self._watches = {key: self._watches.get(key) or Watch() for key in live}
         for tenant_id in dict.fromkeys(tenant_id for tenant_id, _ in live):
             async with self._db.tenant(tenant_id) as tx:
                 found, now = await calls.live_of_tenant(tx)
@@ -80,7 +80,7 @@ class Watcher:
         await asyncio.gather(*(one(call) for call in found))
 
     async def _verdict(self, call: Call, now: datetime) -> Verdict:
-        watch, rooms = self._watches.setdefault(call.id, Watch()), self._voice.rooms
+        watch, rooms = self._watches.setdefault((call.tenant_id, call.id), Watch()), self._voice.rooms
         if call.transport == "websocket":
             return of_socket(call, watch, now)
         if rooms is None:
@@ -114,7 +114,7 @@ class Watcher:
             number = await calls.dispatched(tx, call.id, not_since=wanted.not_since)
         if number is None:
             return
-        self._watches[call.id].dispatches += 1
+        self._watches[call.tenant_id, call.id].dispatches += 1
         log.info("a call has no agent, another one is asked for", call_id=str(call.id), dispatch=number)
         for identity in wanted.dead:
             await rooms.remove(call.room, identity)

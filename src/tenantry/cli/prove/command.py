@@ -7,7 +7,7 @@ from rich.console import Console
 
 from tenantry.cli.local import Home, run, settings_for
 from tenantry.cli.prove.report import print_table, to_json
-from tenantry.server.logs import configure_logs
+from tenantry.logs import configure_logs
 from tenantry.settings import Settings
 
 

@@ -9,6 +9,8 @@ from tenantry.channels.livekit_voice.browser.hosting import CallHost
 from tenantry.domain.errors import CallEnded, TooManyCalls
 from tenantry.engine.resources import Resources
 
+_Key = tuple[UUID, UUID]  # tenant, call
+
 
 class BrowserCalls:
     """Every call has one bridge here from its page's first socket until it is over."""
@@ -18,8 +20,8 @@ class BrowserCalls:
         self._resources = resources
         self._host = CallHost(home)
         self._limit = limit
-        self._bridges: dict[UUID, Bridge] = {}
-        self._running: dict[UUID, asyncio.Task[None]] = {}
+        self._bridges: dict[_Key, Bridge] = {}
+        self._running: dict[_Key, asyncio.Task[None]] = {}
 
     def warm(self) -> None:
         """Have what the first call needs started by now. Waits for nothing."""
@@ -27,14 +29,15 @@ class BrowserCalls:
 
     def joined(self, tenant_id: UUID, call_id: UUID, server_url: str) -> Bridge:
         """The call's bridge, which runs from now on. Raises TooManyCalls."""
-        if (bridge := self._bridges.get(call_id)) is not None:
+        key = (tenant_id, call_id)
+        if (bridge := self._bridges.get(key)) is not None:
             return bridge
         if len(self._bridges) >= self._limit:
             raise TooManyCalls
         bridge = Bridge(self._resources, self._host, tenant_id, call_id, server_url)
-        self._bridges[call_id] = bridge
-        task = self._running[call_id] = asyncio.create_task(bridge.run())
-        task.add_done_callback(lambda _: self._forget(call_id))
+        self._bridges[key] = bridge
+        task = self._running[key] = asyncio.create_task(bridge.run())
+        task.add_done_callback(lambda _: self._forget(key))
         return bridge
 
     def resumed(self, token: str) -> Bridge:
@@ -52,5 +55,5 @@ class BrowserCalls:
         await asyncio.gather(*running, return_exceptions=True)
         await self._host.close()
 
-    def _forget(self, call_id: UUID) -> None:
-        del self._bridges[call_id], self._running[call_id]
+    def _forget(self, key: _Key) -> None:
+        del self._bridges[key], self._running[key]

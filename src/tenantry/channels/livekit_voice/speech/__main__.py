@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 from tenantry.channels.livekit_voice.speech.server import run_speech_server
+from tenantry.logs import configure_logs
 
 
 def main() -> None:
@@ -16,6 +17,7 @@ def main() -> None:
     parser.add_argument("--socket", type=Path, required=True, help="the Unix socket; its folder is made private")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end with the process that holds stdin")
     arguments = parser.parse_args()
+    configure_logs("info")
     if arguments.until_stdin_closes:
         threading.Thread(target=_end_with_stdin, daemon=True).start()
     asyncio.run(run_speech_server(arguments.socket))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tenantry.channels.livekit_voice.browser.host.pool import Pool
 from tenantry.channels.livekit_voice.speech.launching import socket_path, speech_server
+from tenantry.logs import configure_logs
 
 
 def main() -> None:
@@ -19,6 +20,7 @@ def main() -> None:
     parser.add_argument("--home", type=Path, required=True, help="the installation whose speech server is used")
     parser.add_argument("--idle", type=int, default=1, help="how many processes wait for a call")
     arguments = parser.parse_args()
+    configure_logs("info")
     with _listening(arguments.socket) as listening:
         asyncio.run(_serve(listening, arguments.home, arguments.idle))
 

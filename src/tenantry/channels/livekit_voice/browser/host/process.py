@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import sys
 from pathlib import Path
 
 import msgspec
@@ -14,6 +13,7 @@ from tenantry.channels.livekit_voice.worker.call import LineBroken, run_call
 from tenantry.client.call_session import CallSession, Claim
 from tenantry.client.errors import ApiError
 from tenantry.domain.errors import ConfigurationError
+from tenantry.logs import configure_logs
 
 log = structlog.get_logger(__name__)
 
@@ -28,24 +28,11 @@ class Start(msgspec.Struct, frozen=True, rename="camel"):
 
 def serve(control: socket.socket, speech: Path) -> None:
     """Wait until `control` brings a call's connection, and serve that call; end when the host has ended."""
-    log_to_stderr()
+    configure_logs("info")
     _, descriptors, _, _ = socket.recv_fds(control, 1, 1)
     control.close()
     if descriptors:
         asyncio.run(_serve(socket.socket(fileno=descriptors[0]), speech))
-
-
-def log_to_stderr() -> None:
-    """Log as the server does; stdout is what the host tells the server by."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper("iso"),
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 async def _serve(connected: socket.socket, speech: Path) -> None:

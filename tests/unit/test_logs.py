@@ -7,7 +7,7 @@ import pytest
 
 SCRIPT = """
 import logging, structlog
-from tenantry.server.logs import configure_logs
+from tenantry.logs import configure_logs
 configure_logs("info")
 try:
     raise ValueError("ada@example.org said hello")
@@ -35,7 +35,7 @@ def test_an_exceptions_words_are_not_logged(line: str) -> None:
 SERVED = """
 import asyncio, types
 from tenantry.server import serving
-from tenantry.server.logs import configure_logs
+from tenantry.logs import configure_logs
 configure_logs("debug")
 
 async def app(scope, receive, send):
