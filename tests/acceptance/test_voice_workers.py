@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.livekit_server import need_server
 pytestmark = pytest.mark.realtime
 
 DESK = AgentDefinition(name="Desk", greeting="Hello, this is the front desk.", voice=Voice(silence_s=300))
-MOST = 3  # calls of a worker
+MOST = 2  # calls of a worker
 AGAIN_S = 8.0  # from the first worker that may take a call to the first word of its agent
 
 
@@ -35,16 +36,30 @@ async def hung_up(world: VoiceWorld) -> AsyncIterator[None]:
     await world.silence()
 
 
+@dataclass(frozen=True)
+class FrontDesk:
+    """The agent that everybody calls."""
+
+    world: VoiceWorld
+    key: str
+    agent_id: str
+
+    async def called(self, **body: str) -> Phone:
+        """A call to it, joined."""
+        return await self.world.call(self.key, agentId=self.agent_id, **body)
+
+
 @pytest.fixture(scope="module")
-async def key(world: VoiceWorld) -> str:
-    """The key of a tenant with one agent."""
-    made = await world.new_tenant("harbour")
-    async with TenantryClient.open(world.server.url, made) as client:
-        await client.agents.create(DESK, publish=True)
-    return made
+async def desk(world: VoiceWorld) -> FrontDesk:
+    """An agent of a tenant."""
+    key = await world.new_tenant("harbour")
+    async with TenantryClient.open(world.server.url, key) as client:
+        return FrontDesk(world, key, str((await client.agents.create(DESK, publish=True)).id))
 
 
-async def test_two_workers_share_the_calls_and_one_that_drains_finishes_its_own(world: VoiceWorld, key: str) -> None:
+async def test_two_workers_share_the_calls_and_one_that_drains_finishes_its_own(
+    world: VoiceWorld, desk: FrontDesk
+) -> None:
     async with (
         world.worker(TENANTRY_WORKER_MAX_CALLS=str(MOST)) as first,
         world.worker(TENANTRY_WORKER_MAX_CALLS=str(MOST)) as second,
@@ -52,15 +67,14 @@ async def test_two_workers_share_the_calls_and_one_that_drains_finishes_its_own(
         taken: dict[int, list[Phone]] = {first.pid: [], second.pid: []}
         known: frozenset[int] = frozenset()
         for _ in range(2 * MOST):
-            phone = await _greeted(await world.call(key))
+            phone = await _greeted(await desk.called())
             taken[first.pid if first.talking() - known else second.pid].append(phone)
             known |= first.talking()
         assert [len(of) for of in taken.values()] == [MOST, MOST]
-        await _leaves(taken[first.pid].pop())
-        await _leaves(taken[second.pid].pop())
+        await asyncio.gather(*(_leaves(of.pop()) for of in taken.values()))
         first.drain()
         before = second.talking()
-        new = await _greeted(await world.call(key))
+        new = await _greeted(await desk.called())
         assert second.talking() - before
         assert first.talking() <= known
         await asyncio.gather(*(_is_answered(phone) for phone in taken[first.pid]))
@@ -72,10 +86,12 @@ async def test_two_workers_share_the_calls_and_one_that_drains_finishes_its_own(
         assert {record.call.agents for record in records} == {1}
 
 
-async def test_a_call_that_no_worker_may_take_gets_an_agent_as_soon_as_one_comes(world: VoiceWorld, key: str) -> None:
-    waiting = await world.call(key, purpose="sales")
+async def test_a_call_that_no_worker_may_take_gets_an_agent_as_soon_as_one_comes(
+    world: VoiceWorld, desk: FrontDesk
+) -> None:
+    waiting = await desk.called(purpose="sales")
     async with world.worker("--only", "support") as support:
-        await _greeted(await world.call(key, purpose="support"))
+        await _greeted(await desk.called(purpose="support"))
         assert len(support.talking()) == 1
         async with world.worker() as any_purpose:
             since = time.monotonic()
