@@ -1,19 +1,25 @@
 """What speaks and hears is a child that is started again, knows no secret, and does not outlive its parent."""
 
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
-# It writes down its process id and environment, then says that it is ready, and ends with its standard input.
+# It starts a process that outlives it, writes down who they are and its environment, and is ready until its standard
+# input ends.
 _CHILD = """
-import json, os, sys
-open(sys.argv[1], "a").write(json.dumps({"pid": os.getpid(), "environment": dict(os.environ)}) + chr(10))
-print("ready", flush=True)
+import json, os, subprocess, sys
+from tenantry.channels.livekit_voice.kept_process import ready_teller
+tell_ready = ready_teller()
+print("not ready")
+other = subprocess.Popen(["sleep", "60"])
+made = {"pid": os.getpid(), "other": other.pid, "environment": dict(os.environ)}
+open(sys.argv[1], "a").write(json.dumps(made) + chr(10))
+tell_ready()
 while os.read(0, 64): pass
 """
 _PARENT = """
@@ -37,8 +43,14 @@ asyncio.run(main()) if sys.argv[1] == "asyncio" else uvloop.run(main())
 """
 
 
-def _children(written: Path) -> list[dict[str, object]]:
-    return [json.loads(line) for line in written.read_text().splitlines()]
+class _Child(msgspec.Struct):
+    pid: int
+    other: int
+    environment: dict[str, str]
+
+
+def _children(written: Path) -> list[_Child]:
+    return [msgspec.json.decode(line, type=_Child) for line in written.read_text().splitlines()]
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
@@ -54,19 +66,15 @@ def test_it_is_started_again_without_secrets_and_ends_with_its_parent(tmp_path: 
     with parent:
         assert parent.stdout is not None
         assert parent.stdout.readline() == b"ready\n"
-        psutil.Process(_pid(_children(written)[0])).kill()
+        psutil.Process(_children(written)[0].pid).kill()
         assert parent.stdout.readline() == b"ready\n"
         first, second = _children(written)
-        assert first["pid"] != second["pid"]
+        assert first.pid != second.pid
         assert "secret" not in written.read_text()
-        assert "'TZ': 'UTC'" in str(second["environment"])
-        child = psutil.Process(_pid(second))
+        assert second.environment["TZ"] == "UTC"
+        child = psutil.Process(second.pid)
         parent.kill()
+    for made in first, second:
+        psutil.Process(made.other).kill()
     psutil.wait_procs([child], timeout=10)
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
-
-
-def _pid(child: dict[str, object]) -> int:
-    pid = child["pid"]
-    assert isinstance(pid, int)
-    return pid

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -35,8 +35,8 @@ log = structlog.get_logger(__name__)
 class KeptProcess:
     """A Python module that runs as a child, without this process' secrets in its environment.
 
-    The child ends when its standard input does, so it does not outlive this process. `ready` is set from its line
-    `ready` on standard output until it ends.
+    The child ends when its standard input does, so it does not outlive this process, and calls `ready_teller` first.
+    `ready` is set from when it tells so until it ends.
     """
 
     module: str
@@ -78,6 +78,20 @@ class KeptProcess:
         finally:
             self.ready.clear()
             await _end(child)
+
+
+def ready_teller() -> Callable[[], None]:
+    """At the start of such a child: what tells the parent that it is ready. From now on whatever is printed goes to
+    standard error, also by processes that are made here: one that held our standard output would make the parent
+    believe that we live."""
+    parent = os.dup(1)
+    os.dup2(2, 1)
+
+    def tell() -> None:
+        os.write(parent, b"ready\n")
+        os.close(parent)
+
+    return tell
 
 
 async def _end(child: Process) -> None:

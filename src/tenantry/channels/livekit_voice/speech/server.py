@@ -9,7 +9,7 @@ import fcntl
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Coroutine, Generator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -34,8 +34,8 @@ _FAILED = "The speech engine failed; ask again, and if it fails again, restart t
 log = structlog.get_logger(__name__)
 
 
-async def run_speech_server(path: Path) -> None:
-    """Serve on the Unix socket `path` until SIGTERM or SIGINT.
+async def run_speech_server(path: Path, tell_ready: Callable[[], None]) -> None:
+    """Serve on the Unix socket `path` until SIGTERM or SIGINT; `tell_ready` is called once it does.
 
     Its folder is made private. While another process serves on the same path this one waits, with no models loaded,
     to take over. The socket takes connections once both models are warm.
@@ -49,6 +49,7 @@ async def run_speech_server(path: Path) -> None:
             asyncio.get_running_loop().add_signal_handler(number, ended.set)
         with _private_socket(path) as listening:
             serving = await asyncio.start_unix_server(server.handle, sock=listening, limit=wire.MAX_HEAD)
+            tell_ready()
             await ended.wait()
             serving.close()
         server.close()

@@ -5,16 +5,18 @@ import asyncio
 import os
 import signal
 import socket
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from tenantry.channels.livekit_voice.browser.host.pool import Pool
+from tenantry.channels.livekit_voice.kept_process import ready_teller
 from tenantry.channels.livekit_voice.speech.launching import socket_path, speech_server
 from tenantry.logs import configure_logs
 
 
 def main() -> None:
-    """Serve until stdin closes, as it does when the server ends, or until SIGTERM; "ready" is written to stdout."""
+    """Serve until stdin closes, as it does when the server ends, or until SIGTERM."""
+    tell_ready = ready_teller()
     parser = argparse.ArgumentParser(prog="calls", description="Runs a process for each call of a server.")
     parser.add_argument("--socket", type=Path, required=True, help="the Unix socket, in a private folder")
     parser.add_argument("--home", type=Path, required=True, help="the installation whose speech server is used")
@@ -22,7 +24,7 @@ def main() -> None:
     arguments = parser.parse_args()
     configure_logs("info")
     with _listening(arguments.socket) as listening:
-        asyncio.run(_serve(listening, arguments.home, arguments.idle))
+        asyncio.run(_serve(listening, arguments.home, arguments.idle, tell_ready))
 
 
 def _listening(path: Path) -> socket.socket:
@@ -34,7 +36,7 @@ def _listening(path: Path) -> socket.socket:
     return bound
 
 
-async def _serve(listening: socket.socket, home: Path, idle: int) -> None:
+async def _serve(listening: socket.socket, home: Path, idle: int, tell_ready: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -44,8 +46,7 @@ async def _serve(listening: socket.socket, home: Path, idle: int) -> None:
     filling = asyncio.create_task(pool.fill())
     async with speech_server(home):
         await filling
-        sys.stdout.write("ready\n")
-        sys.stdout.flush()
+        tell_ready()
         accepting = asyncio.create_task(_accept(listening, pool))
         await ended.wait()
         accepting.cancel()
