@@ -1,20 +1,8 @@
 """The real speech server for tests, and what they say and hear with it."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
-
 import numpy as np
 
 from tenantry.channels.livekit_voice.speech.client import SpeechClient
-from tenantry.channels.livekit_voice.speech.launching import speech_server
-
-
-@asynccontextmanager
-async def speech_of(home: Path) -> AsyncIterator[SpeechClient]:
-    """A client of a speech server that runs for the block."""
-    async with speech_server(home) as path:
-        yield SpeechClient(path)
 
 
 async def spoken(speech: SpeechClient, text: str) -> bytes:

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from playwright.async_api import ConsoleMessage, Page, expect
 
+from tenantry.channels.livekit_voice.speech.client import SpeechClient
+from tenantry.channels.livekit_voice.speech.launching import speech_server
 from tenantry.client import TenantryClient
 from tenantry.client.calendar import CalendarEvent
 from tenantry.client.calls import Call
@@ -22,7 +24,7 @@ from tests.acceptance.voice_world import servers
 from tests.call_page import browser, need_page
 from tests.conftest import new_home
 from tests.livekit_server import need_server
-from tests.speech import speech_of, spoken
+from tests.speech import spoken
 
 pytestmark = pytest.mark.realtime
 
@@ -90,7 +92,8 @@ async def microphone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All that the caller says in a call."""
     folder = tmp_path_factory.mktemp("microphone")
     pieces = [_silence(GREETING_S)]
-    async with speech_of(folder) as speech:
+    async with speech_server(folder) as path:
+        speech = SpeechClient(path)
         for text, pause in SAID:
             pieces += [await spoken(speech, text), _silence(pause)]
     file = folder / "caller.wav"

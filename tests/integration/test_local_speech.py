@@ -1,7 +1,9 @@
 """The local speech engines behind LiveKit's interfaces."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from livekit import rtc
@@ -9,10 +11,12 @@ from livekit.agents.stt import SpeechEvent, SpeechEventType
 from livekit.plugins import silero
 
 from tenantry.channels.livekit_voice.speech.client import SpeechClient
+from tenantry.channels.livekit_voice.speech.launching import speech_server
 from tenantry.channels.livekit_voice.speech.livekit_stt import LocalSTT, Utterances
 from tenantry.channels.livekit_voice.speech.livekit_tts import LocalTTS
+from tenantry.domain.errors import SpeechUnavailable
 from tests.conftest import new_home
-from tests.speech import speech_of, spoken, word_errors
+from tests.speech import spoken, word_errors
 
 _RATE = 16_000
 _SAID = "I would like to book an appointment on Tuesday morning."
@@ -20,10 +24,15 @@ _MORE = "Can you tell me the price of a new kitchen?"
 
 
 @pytest.fixture(scope="module")
-async def speech() -> AsyncIterator[SpeechClient]:
+async def speech_path() -> AsyncIterator[Path]:
     with new_home() as home:
-        async with speech_of(home) as client:
-            yield client
+        async with speech_server(home) as path:
+            yield path
+
+
+@pytest.fixture(scope="module")
+def speech(speech_path: Path) -> SpeechClient:
+    return SpeechClient(speech_path, patience_s=30)
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +114,40 @@ async def test_a_text_is_spoken(speech: SpeechClient) -> None:
 async def test_an_emoji_is_spoken_as_silence(speech: SpeechClient) -> None:
     async with LocalTTS(speech).synthesize("😀") as stream:
         assert sum([event.frame.duration async for event in stream]) < 0.1
+
+
+class _Counted(SpeechClient):
+    """Notes what is asked of the speech server."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, patience_s=0)
+        self.asked: list[str] = []
+
+    def synthesize(self, text: str, **how: Any) -> AsyncGenerator[bytes]:
+        self.asked.append(text)
+        return super().synthesize(text, **how)
+
+
+async def test_a_text_that_was_prepared_is_made_once_and_what_failed_is_asked_for_again(speech_path: Path) -> None:
+    there, away = _Counted(speech_path), _Counted(speech_path.with_name("nobody"))
+    tts = LocalTTS(there)
+    tts.prepare(_SAID)
+    assert [pcm async for pcm in tts.spoken(_SAID)]
+    assert there.asked == [_SAID]
+    assert [pcm async for pcm in tts.spoken(_SAID)]
+    assert there.asked == [_SAID] * 2
+    unlucky = LocalTTS(away)
+    unlucky.prepare(_SAID)
+    for _ in range(2):
+        with pytest.raises(SpeechUnavailable):
+            await anext(aiter(unlucky.spoken(_SAID)))
+    assert away.asked == [_SAID] * 2
+
+
+async def test_what_was_prepared_and_is_not_spoken_is_not_made(speech_path: Path) -> None:
+    tts = LocalTTS(_Counted(speech_path))
+    before = asyncio.all_tasks()
+    tts.prepare(_SAID)
+    assert asyncio.all_tasks() != before
+    await tts.aclose()
+    assert asyncio.all_tasks() == before

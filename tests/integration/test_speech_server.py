@@ -78,6 +78,15 @@ async def test_a_long_text_is_heard_from_its_first_piece_on(speech: SpeechClient
     assert min(sizes) > wire.OUT_RATE
 
 
+async def test_nobody_waits_for_silence(speech: SpeechClient) -> None:
+    """At most 0.1 s before the first sound of each piece, and 0.4 s, which is a pause, behind its last."""
+    async for piece in speech.synthesize("Hello. This is the second sentence, and it is long. How are you?"):
+        loudness = np.abs(np.frombuffer(piece, "<i2").astype(np.int32))
+        audible = np.flatnonzero(loudness > 300) / wire.OUT_RATE
+        assert audible[0] < 0.1
+        assert len(loudness) / wire.OUT_RATE - audible[-1] < 0.4
+
+
 @pytest.mark.parametrize(
     "text", ["", " \n ", "😀🎉", "日本語です。", "…", "\0\ufffd\ud800", "a" * 2000, "x " * 200, "١٢٣ naïve €5"]
 )

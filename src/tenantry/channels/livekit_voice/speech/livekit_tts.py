@@ -1,6 +1,8 @@
 """The local text to speech as LiveKit Agents wants it."""
 
+import asyncio
 import uuid
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Literal
 
 from livekit.agents import APIConnectionError, APIConnectOptions, APIError
@@ -22,6 +24,7 @@ class LocalTTS(TTS[Literal["metrics_collected"]]):
         self.client = client
         self.voice = voice
         self.speed = speed
+        self._prepared: dict[str, _Prepared] = {}
 
     @property
     def model(self) -> str:
@@ -35,6 +38,54 @@ class LocalTTS(TTS[Literal["metrics_collected"]]):
         self, text: str, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS
     ) -> "LocalChunkedStream":
         return LocalChunkedStream(self, text, conn_options)
+
+    def prepare(self, text: str) -> None:
+        """Begin with a text that is to be spoken soon; what was prepared and is not spoken is dropped in `aclose`."""
+        self._prepared[text] = _Prepared(self._asked(text))
+
+    def spoken(self, text: str) -> AsyncIterator[bytes]:
+        """What the speech server makes of the text, or made when it was prepared."""
+        return self._prepared.pop(text, None) or self._asked(text)
+
+    async def aclose(self) -> None:
+        prepared, self._prepared = self._prepared, {}
+        for each in prepared.values():
+            await each.aclose()
+        await super().aclose()
+
+    def _asked(self, text: str) -> AsyncGenerator[bytes]:
+        return self.client.synthesize(text, voice=self.voice, speed=self.speed)
+
+
+class _Prepared:
+    """The pieces of a text that are made before they are wanted; iterated once."""
+
+    def __init__(self, spoken: AsyncGenerator[bytes]) -> None:
+        self._pieces: asyncio.Queue[bytes | TenantryError | None] = asyncio.Queue()
+        self._making = asyncio.create_task(self._make(spoken))
+
+    async def _make(self, spoken: AsyncGenerator[bytes]) -> None:
+        try:
+            async for pcm in spoken:
+                self._pieces.put_nowait(pcm)
+            self._pieces.put_nowait(None)
+        except TenantryError as error:
+            self._pieces.put_nowait(error)
+
+    def __aiter__(self) -> "_Prepared":
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece = await self._pieces.get()
+        if piece is None:
+            raise StopAsyncIteration
+        if isinstance(piece, TenantryError):
+            raise piece
+        return piece
+
+    async def aclose(self) -> None:
+        self._making.cancel()
+        await asyncio.gather(self._making, return_exceptions=True)
 
 
 class LocalChunkedStream(ChunkedStream):
@@ -50,8 +101,7 @@ class LocalChunkedStream(ChunkedStream):
         )
         said = False
         try:
-            spoken = self._local.client.synthesize(self.input_text, voice=self._local.voice, speed=self._local.speed)
-            async for pcm in spoken:
+            async for pcm in self._local.spoken(self.input_text):
                 output_emitter.push(pcm)
                 said = True
         except TenantryError as error:

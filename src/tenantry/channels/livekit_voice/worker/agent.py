@@ -5,7 +5,6 @@ from typing import Any, NoReturn, Protocol
 
 from livekit import rtc
 from livekit.agents import Agent, AgentSession, FlushSentinel, ModelSettings, TurnHandlingOptions, llm, vad
-from livekit.agents.tts import TTS
 
 from tenantry.channels.livekit_voice.worker.engines import Speech
 from tenantry.domain.speakable import SpeakableStream
@@ -26,11 +25,16 @@ class TurnAgent(Agent):
     """Answers by turns of the server, and says what is written in words that a voice can speak; transcripts stay as
     it is written."""
 
-    def __init__(self, answers: Answers, engine: TTS[Any], language: str) -> None:
+    def __init__(self, answers: Answers, speech: Speech, language: str) -> None:
         super().__init__(instructions="")  # pyright: ignore[reportUnknownMemberType]
         self._answers = answers
-        self._engine = engine
+        self._speech = speech
         self._language = language
+
+    def prepare(self, text: str) -> None:
+        """The text will be said as soon as the session has begun."""
+        stream = SpeakableStream(self._language)
+        self._speech.prepare(stream.feed(text) or stream.flush())
 
     async def llm_node(
         self, chat_ctx: llm.ChatContext, tools: list[llm.Tool], model_settings: ModelSettings
@@ -40,7 +44,7 @@ class TurnAgent(Agent):
 
     async def tts_node(self, text: AsyncIterable[str], model_settings: ModelSettings) -> AsyncGenerator[rtc.AudioFrame]:
         sentences = self._speakable(text)
-        engine = self._engine
+        engine = self._speech.synthesis
         if engine.capabilities.streaming:
             async for frame in Agent.default.tts_node(self, sentences, model_settings):
                 yield frame

@@ -92,9 +92,11 @@ class _Call:
         listen(voice_session, "agent_state_changed", self._agent_changed)
         listen(voice_session, "user_input_transcribed", self._transcribed)
         listen(voice_session, "close", self._closed)
+        agent = TurnAgent(self, self._speech, self._claim.language)
+        agent.prepare(self._first_words())
         watch = SilenceWatch(voice_session, self._claim.voice.silence_s, self._silent)
         try:
-            await self._line.start(voice_session, TurnAgent(self, self._speech.synthesis, self._claim.language))
+            await self._line.start(voice_session, agent)
             if self._recording is not None:
                 self._recording.attach()
             for work in (self._beat(), self._send_reports(), self._watch_line(), self._limit_time(), self._open()):
@@ -155,6 +157,13 @@ class _Call:
     def _direct(self, fields: Mapping[str, Any]) -> None:
         if directions := fields.get("voice_instructions"):
             self._speech.direct(str(directions))
+
+    def _first_words(self) -> str:
+        """What `_open` says first."""
+        claim = self._claim
+        if self._recording is not None:
+            return claim.voice.consent
+        return claim.greeting or (phrases.CUT_OFF if claim.claim > 1 else "")
 
     async def _open(self) -> None:
         """The first words: the greeting, or to a caller whose agent was lost what they have not heard. Before either,

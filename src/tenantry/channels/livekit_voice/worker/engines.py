@@ -27,6 +27,11 @@ class Speech:
     synthesis: TTS[Any]
     direct: Callable[[str], None]
 
+    def prepare(self, words: str) -> None:
+        """Have words spoken sooner that will be asked for in a moment, where the engine can."""
+        if words and isinstance(self.synthesis, LocalTTS):
+            self.synthesis.prepare(words)
+
 
 @dataclass(frozen=True, slots=True)
 class EngineParts:

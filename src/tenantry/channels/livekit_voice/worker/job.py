@@ -41,13 +41,14 @@ def prepare(_: JobProcess) -> None:
 
 async def answer_job(process: CallProcess, context: JobContext) -> None:
     """Take the call of the job's ticket, and leave when it is over."""
-    connecting = asyncio.create_task(context.connect(auto_subscribe=AutoSubscribe.AUDIO_ONLY))
+    connecting = asyncio.create_task(
+        context.connect(auto_subscribe=AutoSubscribe.AUDIO_ONLY, single_peer_connection=True)
+    )
     try:
         async with claimed_call(process.broker, context.job.metadata) as claim:
             structlog.contextvars.bind_contextvars(call_id=str(claim.call_id), claim=claim.claim)
             async with CallSession.open(process.server_url, claim.call_token) as session:
-                await connecting
-                await run_call(claim, session, RoomLine(context, claim.participant), process.speech)
+                await run_call(claim, session, RoomLine(context, claim.participant, connecting), process.speech)
     except (ApiError, BrokerGone, ConfigurationError, LineBroken, OSError) as error:
         log.warning("call_left", error=type(error).__name__, code=getattr(error, "code", None))
     finally:

@@ -43,9 +43,9 @@ class Line(Protocol):
 class RoomLine:
     """A LiveKit room, in which only the caller is listened to."""
 
-    def __init__(self, job: JobContext, participant: str) -> None:
-        """`participant` is the caller's identity."""
-        self._job = job
+    def __init__(self, job: JobContext, participant: str, connecting: Awaitable[None]) -> None:
+        """`participant` is the caller's identity; once `connecting` is done, the job is in its room."""
+        self._connecting = connecting
         self._room = job.room
         self._participant = participant
         self.changed = asyncio.Event()
@@ -68,6 +68,7 @@ class RoomLine:
             # A caller whose connection dropped comes back.
             close_on_disconnect=False,
         )
+        await self._connecting
         # Without a session host: it would let whoever is in the room drive the session.
         await session.start(  # pyright: ignore[reportUnknownMemberType]
             agent, room=self._room, room_options=options, session_host=False, record=False
