@@ -206,6 +206,8 @@ async def test_nothing_is_recorded_by_a_process_that_has_not_told_of_it(ring: Ri
     await call.until(lambda: len(call.voice.said) > 1)
     assert (call.claim.greeting, call.voice.said) == ("", [CONSENT, CONSENT])
     call.line.breaks()
+    with pytest.raises(LineBroken):
+        await call.over()
 
 
 async def test_nothing_is_recorded_where_the_agent_does_not_say_so(ring: Ring) -> None:

@@ -11,7 +11,7 @@ from tenantry.domain.speakable import SpeakableStream
 from tenantry.domain.voice import Voice
 
 # After the agent's first words begin: until then an echo canceller does not know the caller's loudspeaker yet.
-_ECHO_S = 1.0
+_ECHO_S = 0.7
 _VAD_SILENCE_S = 0.25
 
 
