@@ -149,12 +149,13 @@ async def test_eight_calls_of_two_tenants_keep_apart_and_one_that_is_killed_goes
     victim = await world.call(quarry, agentId=agents[quarry])
     await victim.caller.hears_out()
     (pid,) = worker.talking() - before
-    # All callers live in one process, in which a room is joined in seconds when seven are.
+    # All callers live in one process, which takes seconds to join seven rooms at once, and hears nothing meanwhile.
     joining = asyncio.Lock()
 
     async def talk(key: str, seller: Seller) -> Phone:
         async with joining:
             phone = await world.call(key, agentId=agents[key])
+            await phone.caller.is_spoken_to()
         await phone.caller.hears_out()
         await phone.caller.says("I need a survey.")
         await books(phone.caller, seller)
