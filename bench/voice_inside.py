@@ -30,12 +30,10 @@ def measured() -> Memory:
 
 def _speak(control: Connection) -> None:
     # The fork server does not have them, as the worker's has not.
-    from tenantry.channels.livekit_voice.speech import wire
-    from tenantry.channels.livekit_voice.speech.hibari import Voices
-    from tenantry.channels.livekit_voice.speech.moonshine import Moonshine
+    from tenantry.channels.livekit_voice.speech import models, wire
     from tests.speech import at_16_khz
 
-    ear, voices = Moonshine(), Voices()
+    ear, voices = models.load()
     ear.hear(at_16_khz(voices.say(_SAID, wire.DEFAULT_VOICE, 1.0)))
     control.send(None)
     control.recv()

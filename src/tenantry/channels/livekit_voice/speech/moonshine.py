@@ -127,6 +127,8 @@ def session(weights: Path) -> Any:
     """The model on the thread that calls it. More threads of its own would spin while they wait for each other."""
     options = cast(Any, onnxruntime).SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
+    # An arena keeps what the longest utterance took, and is no faster here.
+    options.enable_cpu_mem_arena = False
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
 

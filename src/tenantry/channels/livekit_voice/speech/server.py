@@ -88,12 +88,9 @@ class SpeechServer:
     def load(cls) -> "SpeechServer":
         """Both models, warm."""
         # Not above, so that a server that only waits for another's end holds no libraries of models.
-        from tenantry.channels.livekit_voice.speech.hibari import Voices
-        from tenantry.channels.livekit_voice.speech.moonshine import Moonshine
+        from tenantry.channels.livekit_voice.speech import models
 
-        ear, voices = Moonshine(), Voices()
-        ear.hear(voices.say("Hello there.", wire.DEFAULT_VOICE, 1.0))
-        return cls(ear, voices)
+        return cls(*models.load())
 
     def close(self) -> None:
         """Begin nothing more."""
