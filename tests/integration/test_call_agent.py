@@ -1,7 +1,7 @@
 """The agent on a call: what it says when, what is told of it, and how calls end."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,15 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from livekit.agents import Agent, AgentSession
 
+from tenantry.channels.livekit_voice.speech.client import SpeechClient
+from tenantry.channels.livekit_voice.speech.livekit_tts import LocalTTS
+from tenantry.channels.livekit_voice.speech.wire import OUT_RATE
 from tenantry.channels.livekit_voice.worker import call as calling
+from tenantry.channels.livekit_voice.worker import phrases
 from tenantry.channels.livekit_voice.worker.call import LineBroken
+from tenantry.channels.livekit_voice.worker.engines import Speech
 from tenantry.client.call_session import Claim, WorkerClient
 from tenantry.domain.call import EndReason, Utterance
 from tenantry.server.runtime import Runtime
@@ -19,7 +25,7 @@ from tests.conftest import TenantForTest
 from tests.integration.call_parties import answer_to, opened, speaking_for, worker
 from tests.integration.conftest import Call
 from tests.integration.spoken_call import WITHIN_S, CallServer, CallUnderTest, called
-from tests.integration.spoken_line import SpokenLine, Voice
+from tests.integration.spoken_line import AGENT_HZ, SpokenLine, Voice, tone
 from tests.integration.test_reply_api import make_agent
 
 
@@ -62,6 +68,41 @@ async def test_what_is_said_and_heard_is_told_with_its_turn_and_its_times(ringin
     assert (greeting.turn_id, greeting.said, greeting.heard) == (None, "Good morning!", "Good morning!")
     assert (str(answer.turn_id), answer.heard, answer.interrupted) == (summary["turnId"], answer.said, False)
     assert answer.timings.keys() >= {"first_text", "first_audio"}
+
+
+class Noting(SpeechClient):
+    """A speech server that notes what it is asked to say, and says a tone."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("/nowhere"))
+        self.asked: list[str] = []
+
+    async def synthesize(self, text: str, **how: Any) -> AsyncGenerator[bytes]:
+        self.asked.append(text)
+        yield tone(AGENT_HZ, OUT_RATE // 10, OUT_RATE)
+
+
+@pytest.mark.parametrize("greeting", ["Good morning!", "Good morning! This is Anna. How can I help you?", ""])
+async def test_the_first_words_are_made_while_the_line_is_joined_and_only_once(
+    ringing: CallUnderTest, monkeypatch: pytest.MonkeyPatch, greeting: str
+) -> None:
+    speech, start, joined = Noting(), ringing.line.start, asyncio.Event()
+
+    async def start_late(session: AgentSession[None], agent: Agent) -> None:
+        await joined.wait()
+        await start(session, agent)
+
+    monkeypatch.setattr(ringing.line, "start", start_late)
+    monkeypatch.setattr(calling, "speech_of", lambda *_: Speech(None, LocalTTS(speech), ringing.directions.append))  # type: ignore[arg-type]
+    # Without a greeting it is the second agent of the call, who apologises.
+    ringing.claim = msgspec.structs.replace(ringing.claim, greeting=greeting, claim=1 if greeting else 2)
+    said = greeting or phrases.CUT_OFF
+    ringing.run()
+    await ringing.until(lambda: speech.asked != [])
+    assert said.startswith(speech.asked[0])
+    joined.set()
+    session = await ringing.line.started
+    await ringing.until(lambda: "".join(speech.asked) == said and session.current_speech is None)
 
 
 async def test_what_the_caller_cut_off_was_not_heard(ringing: CallUnderTest) -> None:
